@@ -1,0 +1,48 @@
+"""Settings of the client and a project's wishes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+__all__ = ["DEFAULT_INDEX", "HOST_API", "IndexSettings", "Project", "Settings"]
+
+HOST_API = {"heimnetz": "1.0.0"}
+DEFAULT_INDEX = "default"
+
+
+class IndexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One index that the client asks.
+
+    ``url`` is a Git address or a folder. The highest ``priority`` that has a name wins; equal
+    priorities make it ambiguous. Names that match one of ``patterns`` (``acme-*``) are looked for
+    in this index and nowhere else.
+    """
+
+    url: str
+    priority: int = 0
+    patterns: tuple[str, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a user, a site, a project or the environment can set."""
+
+    home: str = ""
+    offline: bool = False
+    color: Literal["auto", "always", "never"] = "auto"
+    prereleases: bool = False
+    sandbox: Literal["auto", "required", "off"] = "auto"
+    timeout: float = 30.0
+    package_installer: Literal["auto", "uv", "pip"] = "auto"
+    package_index: str = ""
+    host: dict[str, str] = msgspec.field(default_factory=lambda: dict(HOST_API))
+    indexes: dict[str, IndexSettings] = {}
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``heimnetz.yaml``: the plugins that an application wants, and settings of its own."""
+
+    format: Literal[1]
+    plugins: dict[str, str] = {}
+    settings: Settings | None = None

@@ -1,0 +1,40 @@
+"""Names of plugins and where they live in an index."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from heimnetz_git.errors import InvalidName, printable
+
+__all__ = ["LONGEST_NAME", "import_name", "normalise", "plugin_name", "shard"]
+
+LONGEST_NAME = 64
+_NORMAL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_RUNS = re.compile(r"[-_.]+")
+
+
+def normalise(name: str) -> str:
+    """The PEP 503 normal form: lower case, runs of ``-``, ``_`` and ``.`` become one hyphen."""
+    return _RUNS.sub("-", name).lower()
+
+
+def plugin_name(text: str) -> str:
+    """``text`` as a plugin's name in normal form, at most 64 ASCII characters.
+
+    Raises InvalidName when no normalising makes it one.
+    """
+    name = normalise(text)
+    if len(name) > LONGEST_NAME or not _NORMAL.fullmatch(name):
+        raise InvalidName(f"{printable(text)!r} is not a plugin name.", name=text)
+    return name
+
+
+def import_name(name: str) -> str:
+    """The top-level package that a plugin brings: ``wake-on-lan`` -> ``wake_on_lan``."""
+    return name.replace("-", "_")
+
+
+def shard(name: str) -> str:
+    """The folder of an index that holds a plugin: two hex digits of the SHA-256 of its name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:2]
