@@ -81,7 +81,7 @@ def submission_branch(name: str, version: str) -> str:
 def classify(path: str) -> PathKind:
     """What the file at ``path`` is; a path in a wrong shard is ``shared``, as nothing claims it."""
     match = _PLUGIN_FILE.fullmatch(path)
-    if not match or match["shard"] != shard(match["name"]):
+    if not match or not match["name"].isascii() or match["shard"] != shard(match["name"]):
         return PathKind("shared")
     top, name, file = match["top"], match["name"], match["file"]
     if top == "artifacts":

@@ -42,13 +42,17 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LockedPlugin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One chosen release: its identity, where its files are, and what it needs."""
+    """One chosen release: its identity, where its files are, and what it needs.
+
+    ``optional`` constrains plugins that may or may not be in the same lock.
+    """
 
     name: str
     version: str
     registry: str
     release: str
     requires: dict[str, str] = {}
+    optional: dict[str, str] = {}
     packages: tuple[str, ...] = ()
     artifacts: tuple[Artifact, ...]
 

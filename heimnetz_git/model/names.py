@@ -7,7 +7,7 @@ import re
 
 from heimnetz_git.errors import InvalidName, printable
 
-__all__ = ["LONGEST_NAME", "import_name", "normalise", "plugin_name", "shard"]
+__all__ = ["LONGEST_NAME", "import_name", "index_name", "normalise", "plugin_name", "shard"]
 
 LONGEST_NAME = 64
 _NORMAL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -28,6 +28,16 @@ def plugin_name(text: str) -> str:
     if len(name) > LONGEST_NAME or not _NORMAL.fullmatch(name):
         raise InvalidName(f"{printable(text)!r} is not a plugin name.", name=text)
     return name
+
+
+def index_name(text: str) -> str:
+    """``text`` itself when it may be the local name of an index, which names files too.
+
+    Written as plugins are, in normal form. Raises InvalidName.
+    """
+    if len(text) > LONGEST_NAME or not _NORMAL.fullmatch(text):
+        raise InvalidName(f"{printable(text)!r} is not a name for an index.", name=printable(text))
+    return text
 
 
 def import_name(name: str) -> str:
