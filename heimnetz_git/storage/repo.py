@@ -1,0 +1,365 @@
+"""A bare Git repository without a work tree: the only door to Git's objects, refs and transport."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, Self, TypeVar, cast
+
+from dulwich.object_store import ObjectStoreGraphWalker
+from dulwich.objects import ObjectID
+from dulwich.refs import DiskRefsContainer, Ref, check_ref_format
+
+from heimnetz_git.errors import (
+    CorruptRepository,
+    InvalidName,
+    RemoteRefused,
+    printable,
+)
+from heimnetz_git.model.report import SILENT, Reporter
+from heimnetz_git.storage import repo_copy, repo_folder, repo_trees
+from heimnetz_git.storage.repo_connect import local_folder, shown
+from heimnetz_git.storage.repo_objects import NUMBERS, Commit, Objects, object_id, writing
+from heimnetz_git.storage.repo_remote import Remote
+from heimnetz_git.storage.repo_trees import Change, Entry, Node
+
+__all__ = ["Change", "Entry", "Repository", "local_folder", "remote_heads", "shown"]
+
+LARGEST_BLOB = 64 << 20
+TIMEOUT = 30.0
+ORIGIN = "refs/remotes/origin/"
+
+
+class Repository:
+    """A bare repository on disk. Object ids are 40 hex digits. A context manager.
+
+    Names of branches are without ``refs/heads/``; a whole name such as
+    ``refs/remotes/origin/main`` is taken too. Every object is checked against its id when read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.objects = Objects(path / "objects")
+        self._refs = DiskRefsContainer(os.fspath(path))
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """The repository at ``path``. Raises FileMissing when there is none."""
+        return cls(repo_folder.check(path))
+
+    @classmethod
+    def create(cls, path: Path) -> Repository:
+        """A new, empty repository at ``path``: a free name or an empty folder."""
+        repo_folder.create(path)
+        return cls(path)
+
+    def close(self) -> None:
+        """Let go of every open file."""
+        self.objects.close()
+
+    def __enter__(self) -> Self:
+        """The repository itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def branch(self, name: str) -> str | None:
+        """The commit that a branch points to, None when there is no such branch."""
+        try:
+            return self._refs[_ref(name)].decode()
+        except KeyError:
+            return None
+        except (ValueError, OSError) as error:
+            raise CorruptRepository(
+                f"The branch {printable(name)!r} of {self.path} is damaged."
+            ) from error
+
+    def branches(self, prefix: str = "") -> dict[str, str]:
+        """Branches whose names begin with ``prefix`` -> commit, sorted by name."""
+        found = self._refs.as_dict(Ref(b"refs/heads"))
+        named = {name.decode("utf-8", "replace"): oid.decode() for name, oid in found.items()}
+        return {name: named[name] for name in sorted(named) if name.startswith(prefix)}
+
+    def tree(self, commit: str) -> str:
+        """The tree of a commit."""
+        return self.objects.commit(commit).tree
+
+    def parents(self, commit: str) -> tuple[str, ...]:
+        """The commits before it; none where a shallow history was cut."""
+        return () if commit in self.shallow() else self.objects.commit(commit).parents
+
+    def commit_message(self, commit: str) -> str:
+        """Its whole message."""
+        return self.objects.commit(commit).message
+
+    def commit_time(self, commit: str) -> int:
+        """When its committer says it was made, as unix seconds."""
+        return self.objects.commit(commit).when
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Does the history of ``new`` contain ``old``? A commit is its own ancestor."""
+        return old in self.objects and repo_copy.reaches(self._commit, new, old)
+
+    def commits_since(self, new: str, old: str) -> tuple[str, ...]:
+        """The commits in the history of ``new`` that ``old`` does not contain, newest first."""
+        return tuple(repo_copy.new_commits(self._commit, [new], [old]))
+
+    def read(self, oid: str, *, max_bytes: int = LARGEST_BLOB) -> bytes:
+        """The bytes of a blob. Raises CorruptRepository when damaged, missing or longer."""
+        data = self.objects.read(oid, "blob")
+        if len(data) > max_bytes:
+            raise CorruptRepository(f"The object {oid} is longer than {max_bytes} bytes.", oid=oid)
+        return data
+
+    def entry(self, tree: str, path: str) -> Entry | None:
+        """The file, link or folder at ``path``, None when there is nothing."""
+        node = repo_trees.find(self.objects.tree, tree, path)
+        return Entry(path, *node) if node else None
+
+    def entries(self, tree: str, under: str = "") -> Iterator[Entry]:
+        """All files below ``under`` sorted by path, links and submodules among them."""
+        return repo_trees.entries(self.objects.tree, tree, under)
+
+    def names(self, tree: str, folder: str = "") -> tuple[str, ...]:
+        """The names in one folder of a tree, files and folders; none when there is no folder."""
+        node = repo_trees.find(self.objects.tree, tree, folder)
+        if node is None or node.mode != repo_trees.FOLDER:
+            return ()
+        return tuple(self.objects.tree(node.oid))
+
+    def diff(self, old_tree: str | None, new_tree: str | None) -> Iterator[Change]:
+        """What differs between two trees, sorted by path; its cost follows the difference."""
+        return repo_trees.diff(self.objects.tree, old_tree, new_tree)
+
+    def write(self, base_tree: str | None, files: Mapping[str, bytes | Entry | None]) -> str:
+        """A tree like ``base_tree`` with files set to these bytes, or removed where None.
+
+        An Entry sets a path to an object that is here already. Cost: change times depth.
+        """
+        new: dict[str, tuple[str, bytes]] = {}
+
+        def save(kind: str, data: bytes) -> str:
+            oid = object_id(kind, data)
+            new[oid] = (kind, data)
+            return oid
+
+        nodes = {path: _node(value, save) for path, value in files.items()}
+        tree = repo_trees.rewrite(self.objects.tree, save, base_tree, nodes)
+        self.objects.add(list(new.values()))
+        return tree
+
+    def commit(
+        self, tree: str, parents: Sequence[str], message: str, *, author: str, when: int
+    ) -> str:
+        """Store a commit; its id follows from the arguments alone.
+
+        ``author`` is ``Name <address>``, ``when`` unix seconds (written as UTC).
+        """
+        who = repo_folder.identity(author)
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines += [f"{role} {who} {when} +0000" for role in ("author", "committer")]
+        text = "\n".join(lines) + "\n\n" + message.rstrip("\n").replace("\0", "") + "\n"
+        data = text.encode("utf-8", "replace")
+        self.objects.add([("commit", data)])
+        return object_id("commit", data)
+
+    def set_branch(self, name: str, new: str, *, expect: str | None) -> bool:
+        """Point a branch to ``new`` if it points to ``expect`` (None: if it is not there yet).
+
+        False, and nothing done, when it does not: compare and swap.
+        """
+        if new not in self.objects:
+            raise CorruptRepository(f"The object {new} is missing from {self.path}.", oid=new)
+        ref, oid = _ref(name), ObjectID(new.encode())
+        if expect is None:
+            return self._locked(lambda: self._refs.add_if_new(ref, oid))
+        return self._locked(lambda: self._refs.set_if_equals(ref, ObjectID(expect.encode()), oid))
+
+    def delete_branch(self, name: str, *, expect: str | None = None) -> bool:
+        """Remove a branch, if it points to ``expect`` when that is given; else False."""
+        old = ObjectID(expect.encode()) if expect else None
+        return self._locked(lambda: self._refs.remove_if_equals(_ref(name), old))
+
+    def shallow(self) -> frozenset[str]:
+        """Commits whose parents were left out by a fetch with a depth."""
+        return repo_folder.read_shallow(self.path)
+
+    def fetch(
+        self,
+        url: str,
+        *,
+        branches: Sequence[str] = ("main",),
+        depth: int | None = None,
+        reporter: Reporter = SILENT,
+        timeout: float = TIMEOUT,
+    ) -> dict[str, str]:
+        """Bring branches of another repository here; those that it has -> commit.
+
+        They are kept as ``refs/remotes/origin/NAME``, which change only when every object has
+        arrived. ``depth`` is ignored for folders. Raises FileMissing when there is no repository,
+        NetworkError (DownloadFailed when it broke off), CorruptRepository.
+        """
+        folder = local_folder(url)
+        if folder is not None:
+            heads = self._fetch_folder(folder, branches, reporter)
+        else:
+            heads = self._fetch_network(
+                url, branches, depth=depth, reporter=reporter, timeout=timeout
+            )
+        for name, oid in heads.items():
+            self.objects.tree(self.tree(oid))
+            repo_folder.write_ref(self.path, ORIGIN + name, oid)
+        return heads
+
+    def push(
+        self, url: str, branch: str, commit: str, *, force: bool = False, timeout: float = TIMEOUT
+    ) -> None:
+        """Send ``commit`` and point ``branch`` of another repository to it.
+
+        Without ``force`` only when the branch is new or an ancestor. Raises RemoteRefused with
+        the server's words when it does not want it.
+        """
+        now = remote_heads(url, prefix=branch, timeout=timeout).get(branch)
+        if now == commit:
+            return
+        if now is not None and not force and not self.is_ancestor(now, commit):
+            raise RemoteRefused(
+                f"{branch!r} at {shown(url)} has commits that would be lost.", url=shown(url)
+            )
+        self._send(url, branch, commit, expect=now, timeout=timeout)
+
+    def push_delete(self, url: str, branch: str, *, timeout: float = TIMEOUT) -> None:
+        """Remove a branch of another repository; nothing to do when it is not there."""
+        now = remote_heads(url, prefix=branch, timeout=timeout).get(branch)
+        if now is not None:
+            self._send(url, branch, None, expect=now, timeout=timeout)
+
+    def _commit(self, oid: str) -> Commit:
+        found = self.objects.commit(oid)
+        return found._replace(parents=()) if oid in self.shallow() else found
+
+    def _tips(self) -> frozenset[str]:
+        """Every commit that a ref points to and that is here: all behind it is here too."""
+        tips = {oid.decode() for oid in self._refs.as_dict().values()}
+        return frozenset(oid for oid in tips if oid in self.objects)
+
+    def _fetch_folder(
+        self, folder: Path, branches: Sequence[str], reporter: Reporter
+    ) -> dict[str, str]:
+        with Repository.open(folder) as source:
+            found = {name: source.branch(name) for name in branches}
+            heads = {name: oid for name, oid in found.items() if oid is not None}
+            have, cut = self._tips(), source.shallow()
+            if cut - self.shallow():
+                repo_folder.write_shallow(self.path, self.shallow() | cut)
+            if not have:
+                repo_copy.copy_all(source.objects, self.objects, reporter)
+            elif not have.issuperset(heads.values()):
+                known = [oid for oid in have if oid in source.objects]
+                repo_copy.copy_missing(
+                    source.objects,
+                    self.objects,
+                    heads.values(),
+                    known,
+                    shallow=cut,
+                    reporter=reporter,
+                )
+        return heads
+
+    def _fetch_network(
+        self,
+        url: str,
+        branches: Sequence[str],
+        *,
+        depth: int | None,
+        reporter: Reporter,
+        timeout: float,
+    ) -> dict[str, str]:
+        tips, shallow = self._tips(), self.shallow()
+        walker = ObjectStoreGraphWalker(
+            [ObjectID(oid.encode()) for oid in sorted(tips)],
+            lambda oid: [ObjectID(one.encode()) for one in self.parents(oid.decode())],
+            {ObjectID(oid.encode()) for oid in shallow},
+        )
+        with (
+            writing(self.path),
+            tempfile.TemporaryFile(dir=self.path / "objects", prefix="tmp_pack_") as pack,
+            Remote(url, timeout=timeout) as remote,
+        ):
+            got = remote.fetch(
+                branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter
+            )
+            if pack.tell():
+                pack.seek(0)
+                self.objects.add_pack(cast("BinaryIO", pack))
+        if got.shallow - shallow or got.unshallow & shallow:
+            repo_folder.write_shallow(self.path, (shallow | got.shallow) - got.unshallow)
+        return got.heads
+
+    def _send(
+        self, url: str, branch: str, commit: str | None, *, expect: str | None, timeout: float
+    ) -> None:
+        folder = local_folder(url)
+        target = repo_folder.check(folder) if folder is not None else None
+        if target is not None and not repo_folder.has_hooks(target):
+            self._send_to_folder(target, branch, commit, expect)
+            return
+
+        def objects(have: frozenset[str]) -> list[tuple[int, str, bytes]]:
+            known = [oid for oid in have if oid in self.objects]
+            wants = [commit] if commit else []
+            oids = list(repo_copy.missing(self.objects, wants, known, self.shallow()))
+            read = ((oid, *self.objects.raw(oid)) for oid in oids)
+            return [(NUMBERS[kind], oid, data) for oid, kind, data in read]
+
+        with Remote(url, timeout=timeout, receive_pack=target) as remote:
+            remote.push(branch, commit, objects, expect=expect)
+
+    def _send_to_folder(
+        self, folder: Path, branch: str, commit: str | None, expect: str | None
+    ) -> None:
+        with Repository(folder) as target:
+            if commit is None:
+                done = target.delete_branch(branch, expect=expect)
+            else:
+                known = [oid for oid in target._tips() if oid in self.objects]
+                repo_copy.copy_missing(
+                    self.objects, target.objects, [commit], known, shallow=self.shallow()
+                )
+                done = target.set_branch(branch, commit, expect=expect)
+        if not done:
+            raise RemoteRefused(f"{branch!r} at {folder} was changed by somebody else meanwhile.")
+
+    def _locked(self, action: Callable[[], Done]) -> Done:
+        with writing(self.path):
+            return repo_folder.patiently(action)
+
+
+Done = TypeVar("Done")
+
+
+def remote_heads(url: str, *, prefix: str = "", timeout: float = TIMEOUT) -> dict[str, str]:
+    """The branches of a repository anywhere -> commit. Raises FileMissing or NetworkError."""
+    folder = local_folder(url)
+    if folder is None:
+        with Remote(url, timeout=timeout) as remote:
+            return remote.heads(prefix)
+    with Repository.open(folder) as repo:
+        return repo.branches(prefix)
+
+
+def _ref(name: str) -> Ref:
+    ref = (name if name.startswith("refs/") else f"refs/heads/{name}").encode("utf-8", "replace")
+    if not check_ref_format(Ref(ref)):
+        raise InvalidName(f"{printable(name)!r} is not a name for a branch.", name=printable(name))
+    return Ref(ref)
+
+
+def _node(value: bytes | Entry | None, save: Callable[[str, bytes], str]) -> Node | None:
+    if isinstance(value, bytes):
+        return Node(repo_trees.BLOB, save("blob", value))
+    return Node(value.mode, value.oid) if value else None

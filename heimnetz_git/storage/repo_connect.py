@@ -1,0 +1,221 @@
+"""Addresses of repositories, and clients for them that give up in time and leave nothing open."""
+
+from __future__ import annotations
+
+import re
+import select
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, cast
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from dulwich.client import (
+    SubprocessWrapper,
+    TraditionalGitClient,
+    Urllib3HttpGitClient,
+    _quote_remote_path,
+)
+from dulwich.config import ConfigDict
+from dulwich.protocol import Protocol
+
+from heimnetz_git.errors import NetworkError, UsageError, printable
+
+__all__ = ["connect", "local_folder", "shown"]
+
+_SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]{2,}):(?P<path>[^:].*)")
+_NETWORK = {"http", "https", "git", "ssh", "git+ssh"}
+GIT_PORT = 9418
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: without the password, if it holds one."""
+    return printable(re.sub(r"(?<=//)([^/@:]*):[^/@]*@", r"\1@", url))
+
+
+def local_folder(url: str) -> Path | None:
+    """The folder that an address means, None when it is on the network.
+
+    Raises UsageError for kinds of addresses that are not supported, such as ``ext::``.
+    """
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    if scheme == "file":
+        return _folder_of_file_url(url)
+    if scheme in _NETWORK:
+        return None
+    if scheme or "::" in url or not url or url.startswith("-"):
+        raise UsageError(
+            f"{shown(url)!r} is not an address of a Git repository.",
+            hint="Use a folder, file://, https://, http://, git://, ssh:// or user@host:path.",
+            url=shown(url),
+        )
+    match = _SCP.fullmatch(url)
+    return None if match and not Path(url).exists() else Path(url)
+
+
+def _folder_of_file_url(url: str) -> Path:
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"}:
+        raise UsageError(f"{shown(url)!r} names a folder on another machine.", url=shown(url))
+    path = unquote(parts.path)
+    return Path(path[1:] if re.match(r"/[A-Za-z]:", path) else path)
+
+
+def connect(url: str, timeout: float, receive_pack: Path | None = None) -> tuple[Client, str]:
+    """A client for an address on the network and the path to ask it for.
+
+    With ``receive_pack`` the address is a folder whose hooks are to run: the client starts the
+    git program of this machine there. No configuration of Git is read.
+    """
+    if receive_pack is not None:
+        return ProcessClient(["git"], timeout), str(receive_pack)
+    match = None if "://" in url else _SCP.fullmatch(url)
+    if match:
+        target = f"{match['user']}@{match['host']}" if match["user"] else match["host"]
+        return ProcessClient(_ssh(target, None, timeout), timeout, quoted=True), match["path"]
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise UsageError(f"{shown(url)!r} names no host.", url=shown(url))
+    if parts.scheme in {"http", "https"}:
+        return HttpClient(parts, timeout), parts.path
+    if parts.scheme == "git":
+        return TcpClient(parts.hostname, parts.port or GIT_PORT, timeout), unquote(parts.path)
+    target = f"{unquote(parts.username)}@{parts.hostname}" if parts.username else parts.hostname
+    path = unquote(parts.path)
+    path = path[1:] if path.startswith("/~") else path
+    return ProcessClient(_ssh(target, parts.port, timeout), timeout, quoted=True), path
+
+
+def _ssh(target: str, port: int | None, timeout: float) -> list[str]:
+    """The system's ssh: its keys, agent and known hosts; never a password on the command line."""
+    wait = max(1, round(timeout))
+    options = [f"ConnectTimeout={wait}", f"ServerAliveInterval={wait}", "ServerAliveCountMax=1"]
+    words = [word for option in options for word in ("-o", option)]
+    return ["ssh", "-x", *words, *(["-p", str(port)] if port else []), "--", target]
+
+
+class HttpClient(Urllib3HttpGitClient):
+    """http and https: each connect and read has a time-out, and no request is repeated."""
+
+    gave_up = False
+
+    def __init__(self, parts: SplitResult, timeout: float) -> None:
+        place = parts.netloc.rpartition("@")[2]
+        super().__init__(
+            f"{parts.scheme}://{place}/",
+            config=ConfigDict(),
+            timeout=timeout,
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+        )
+        pool = self.pool_manager.connection_from_url(f"{parts.scheme}://{place}/")
+        pool.retries = cast("Any", pool.retries).new(connect=0, read=0)
+
+    def close(self) -> None:
+        """Close every connection of the pool."""
+        self.pool_manager.clear()
+
+
+class TcpClient(TraditionalGitClient):
+    """git:// with a time-out on connecting and on each read."""
+
+    gave_up = False
+
+    def __init__(self, host: str, port: int, timeout: float) -> None:
+        super().__init__()
+        self._host, self._port, self._patience = host, port, timeout
+        self._opened: list[Protocol] = []
+
+    def _connect(
+        self,
+        cmd: bytes,
+        path: str | bytes,
+        protocol_version: int | None = None,  # noqa: ARG002 # the base's
+    ) -> tuple[Protocol, Callable[[], bool], IO[bytes] | None]:
+        link = socket.create_connection((self._host, self._port), timeout=self._patience)
+        reader = link.makefile("rb")
+
+        def close() -> None:
+            reader.close()
+            link.close()
+
+        def send(data: bytes) -> int:
+            link.sendall(data)
+            return len(data)
+
+        proto = Protocol(reader.read, send, close)
+        self._opened.append(proto)
+        raw = path.encode() if isinstance(path, str) else path
+        host = b"host=" + self._host.encode("idna")
+        version = b"\0\0version=2\0" if cmd == b"upload-pack" else b""
+        proto.send_cmd(b"git-" + cmd, raw, host + version)
+        return proto, lambda: bool(select.select([link], [], [], 0)[0]), None
+
+    def close(self) -> None:
+        """Close what an error left open."""
+        for proto in self._opened:
+            proto.close()
+
+
+class ProcessClient(TraditionalGitClient):
+    """A program that speaks Git's protocol on its pipes: ssh, or git itself.
+
+    It is killed when nothing came or went for the time-out.
+    """
+
+    def __init__(self, command: list[str], timeout: float, *, quoted: bool = False) -> None:
+        super().__init__(report_activity=self._alive)
+        self._command, self._patience, self._quoted = command, timeout, quoted
+        self._opened: list[tuple[Protocol, subprocess.Popen[bytes]]] = []
+        self._last = time.monotonic()
+        self._over = threading.Event()
+        self.gave_up = False
+
+    def _alive(self, _count: int, _direction: str) -> None:
+        self._last = time.monotonic()
+
+    def _connect(
+        self,
+        cmd: bytes,
+        path: str | bytes,
+        protocol_version: int | None = None,  # noqa: ARG002 # the base's
+    ) -> tuple[Protocol, Callable[[], bool], IO[bytes] | None]:
+        raw = path.encode() if isinstance(path, str) else path
+        if shutil.which(self._command[0]) is None:
+            raise NetworkError(f"There is no {self._command[0]!r} program on this machine.")
+        service = [b"git-" + cmd + b" " + _quote_remote_path(raw)] if self._quoted else [cmd, raw]
+        process = subprocess.Popen(
+            [*self._command, *service],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
+        wrapper = SubprocessWrapper(process)
+        proto = Protocol(wrapper.read, wrapper.write, wrapper.close, self._alive)
+        self._opened.append((proto, process))
+        self._last = time.monotonic()
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+        return proto, wrapper.can_read, process.stderr
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        while not self._over.wait(min(0.2, self._patience / 4)):
+            if time.monotonic() - self._last > self._patience:
+                self.gave_up = True
+                process.kill()
+                return
+
+    def close(self) -> None:
+        """End the program."""
+        self._over.set()
+        for proto, process in self._opened:
+            if process.poll() is None:
+                process.terminate()
+            proto.close()
+
+
+Client = HttpClient | TcpClient | ProcessClient

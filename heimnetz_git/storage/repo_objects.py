@@ -1,0 +1,241 @@
+"""The objects of a bare repository: every read checked against its id, every write durable."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import tempfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from dulwich.object_format import SHA1
+from dulwich.object_store import DiskObjectStore
+from dulwich.objects import ObjectID, RawObjectID
+from dulwich.pack import (
+    PackData,
+    PackIndexEntry,
+    PackIndexer,
+    UnpackedObject,
+    extend_pack,
+    write_pack_data,
+    write_pack_index,
+)
+
+from heimnetz_git.errors import CorruptRepository, DiskFull, HeimnetzError, StorageError, printable
+from heimnetz_git.storage.repo_trees import Tree, decode
+
+__all__ = ["MOST_LOOSE", "Commit", "Objects", "object_id", "read_commit", "writing"]
+
+KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+NUMBERS = {kind: number for number, kind in KINDS.items()}
+MOST_LOOSE = 64
+TREES_KEPT = 2048
+_OID = re.compile(r"[0-9a-f]{40}")
+
+
+class Commit(NamedTuple):
+    """A commit's facts; ``when`` is the committer's unix time."""
+
+    tree: str
+    parents: tuple[str, ...]
+    when: int
+    message: str
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """The id that Git gives an object: SHA-1 over its kind, length and bytes, as 40 hex digits."""
+    return hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data)).hexdigest()  # noqa: S324 # Git's identity of objects
+
+
+@contextlib.contextmanager
+def writing(where: Path) -> Iterator[None]:
+    """What the disk refuses comes as an error of ours: DiskFull or StorageError."""
+    try:
+        yield
+    except OSError as error:
+        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else StorageError
+        raise kind(
+            f"Cannot write to {where}: {error.strerror or error}.", path=str(where)
+        ) from error
+
+
+class Objects:
+    """The object store of one repository; call close()."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = DiskObjectStore(folder)
+        self._trees: OrderedDict[str, Tree] = OrderedDict()
+
+    def close(self) -> None:
+        """Let go of every open pack."""
+        self.store.close()
+
+    def alternates(self) -> list[Path]:
+        """Other object folders that this one borrows from."""
+        stores = [other for other in self.store.alternates if isinstance(other, DiskObjectStore)]
+        return [Path(os.fspath(other.path)) for other in stores]
+
+    def __contains__(self, oid: str) -> bool:
+        """Is this object here?"""
+        return ObjectID(oid.encode()) in self.store
+
+    def raw(self, oid: str) -> tuple[str, bytes]:
+        """The kind and bytes of an object, checked against its id. Raises CorruptRepository."""
+        try:
+            number, data = self.store.get_raw(ObjectID(oid.encode()))
+        except KeyError:
+            raise CorruptRepository(
+                f"The object {oid} is missing from {self.folder}.", oid=oid
+            ) from None
+        except Exception as error:
+            said = printable(f"{type(error).__name__}: {error}")
+            raise CorruptRepository(
+                f"The object {oid} cannot be read ({said}).", oid=oid
+            ) from error
+        kind = KINDS.get(number, "unknown")
+        if object_id(kind, data) != oid:
+            raise CorruptRepository(f"The object {oid} does not hold what its id says.", oid=oid)
+        return kind, data
+
+    def read(self, oid: str, kind: str) -> bytes:
+        """The bytes of an object of this kind."""
+        found, data = self.raw(oid)
+        if found != kind:
+            raise CorruptRepository(f"The object {oid} is a {found}, not a {kind}.", oid=oid)
+        return data
+
+    def tree(self, oid: str) -> Tree:
+        """A tree object's names; do not change the value."""
+        tree = self._trees.get(oid)
+        if tree is None:
+            tree = self._trees[oid] = decode(self.read(oid, "tree"), oid)
+            if len(self._trees) > TREES_KEPT:
+                self._trees.popitem(last=False)
+        return tree
+
+    def commit(self, oid: str) -> Commit:
+        """A commit's facts."""
+        return read_commit(self.read(oid, "commit"), oid)
+
+    def add(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Store (kind, bytes) in this order; many of them become one pack, so all or none."""
+        with writing(self.folder):
+            if len(objects) <= MOST_LOOSE:
+                for kind, data in objects:
+                    self._add_loose(kind, data)
+            else:
+                self.add_pack_of(iter(objects), len(objects))
+
+    def _add_loose(self, kind: str, data: bytes) -> None:
+        oid = object_id(kind, data)
+        path = self.folder / oid[:2] / oid[2:]
+        if path.exists() or oid in self:
+            return
+        path.parent.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="tmp_obj_", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(zlib.compress(b"%s %d\0%s" % (kind.encode(), len(data), data), 1))
+            _settle(file)
+        Path(name).replace(path)
+
+    def add_pack_of(self, objects: Iterable[tuple[str, bytes]], count: int) -> None:
+        """Store ``count`` objects as one pack."""
+        with self._temporary() as file:
+            records = (
+                UnpackedObject(
+                    NUMBERS[kind],
+                    decomp_chunks=[data],
+                    sha=RawObjectID(bytes.fromhex(object_id(kind, data))),
+                )
+                for kind, data in objects
+            )
+            write_pack_data(file.write, records, num_records=count, object_format=SHA1)
+            self._adopt(file)
+
+    def add_pack(self, source: BinaryIO) -> int:
+        """Store a pack that came from elsewhere, thin ones too; the number of its objects.
+
+        Its checksum and every object in it are checked. It is seen as a whole or not at all.
+        """
+        with writing(self.folder), self._temporary() as file:
+            while chunk := source.read(1 << 20):
+                file.write(chunk)
+            return self._adopt(file)
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[BinaryIO]:
+        """A file in the pack folder, by a name that Git's own clean-up knows; gone afterwards."""
+        handle, name = tempfile.mkstemp(prefix="tmp_pack_", dir=self.folder / "pack")
+        os.close(handle)
+        try:
+            with Path(name).open("r+b") as file:
+                yield cast("BinaryIO", file)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _adopt(self, file: BinaryIO) -> int:
+        """Index a complete or thin pack and put both in place: the pack, then its index."""
+        try:
+            entries, checksum = self._index(file)
+        except (HeimnetzError, OSError):
+            raise
+        except Exception as error:
+            said = printable(f"{type(error).__name__}: {error}")
+            raise CorruptRepository(f"A pack of objects is damaged ({said}).") from error
+        _settle(file)
+        file.close()
+        target = self.folder / "pack" / f"pack-{checksum.hex()}.pack"
+        if target.with_suffix(".idx").exists():
+            return len(entries)
+        handle, index = tempfile.mkstemp(prefix="tmp_idx_", dir=target.parent)
+        with os.fdopen(handle, "wb") as out:
+            write_pack_index(out, entries, checksum, version=2)
+            _settle(out)
+        Path(file.name).replace(target)
+        Path(index).replace(target.with_suffix(".idx"))
+        return len(entries)
+
+    def _index(self, file: BinaryIO) -> tuple[list[PackIndexEntry], bytes]:
+        """A pack's entries and checksum; objects that a thin one leans on are added to it."""
+        file.flush()
+        with PackData(file.name, file=file, object_format=SHA1) as pack:
+            if pack.calculate_checksum() != pack.get_stored_checksum():
+                raise CorruptRepository("A pack of objects is damaged (its checksum is wrong).")
+            indexer = PackIndexer.for_pack_data(pack, resolve_ext_ref=self.store.get_raw)
+            entries = list(indexer)
+            leans_on = set(indexer.ext_refs())
+        checksum, added = extend_pack(file, leans_on, self.store.get_raw, SHA1)
+        return sorted([*entries, *added]), checksum
+
+
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def read_commit(data: bytes, oid: str) -> Commit:
+    """A commit object's facts. Raises CorruptRepository."""
+    head, _, message = data.partition(b"\n\n")
+    parents: list[str] = []
+    tree, when = "", 0
+    try:
+        for line in head.split(b"\n"):
+            word, _, rest = line.partition(b" ")
+            if word == b"tree":
+                tree = rest.decode("ascii")
+            elif word == b"parent":
+                parents.append(rest.decode("ascii"))
+            elif word == b"committer":
+                when = int(rest.rsplit(b" ", 2)[1])
+    except (ValueError, IndexError) as error:
+        raise CorruptRepository(f"The commit {oid} is damaged.", oid=oid) from error
+    if not all(_OID.fullmatch(one) for one in (tree, *parents)):
+        raise CorruptRepository(f"The commit {oid} is damaged.", oid=oid)
+    return Commit(tree, tuple(parents), when, message.decode("utf-8", "replace"))
