@@ -1,0 +1,141 @@
+"""The law of the index: what may change between two of its trees. Pure; one table of rules.
+
+The client holds every update to ``judge_update``; publishing, the check of a submission and its
+merge hold a change to ``judge``. Rules see parsed objects and their ids, never the text of a diff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+
+from heimnetz_git.errors import HeimnetzError
+from heimnetz_git.model.finding import Finding, Location, Severity
+from heimnetz_git.model.layout import POLICY, REGISTRY
+from heimnetz_git.model.registry import Policy, RegistryInfo
+from heimnetz_git.model.release import Artifact
+from heimnetz_git.registry import law_release, law_scope, law_tree
+from heimnetz_git.registry.law_case import Case, finding, refuses
+from heimnetz_git.storage import yamlfile
+from heimnetz_git.storage.repo import Change, Repository
+
+__all__ = ["CHANGE_RULES", "FACT_RULES", "SUBMISSION_RULES", "judge", "judge_update", "refuses"]
+
+Rule = Callable[[Case], Iterable[Finding]]
+T = TypeVar("T", bound=msgspec.Struct)
+MOST_FINDINGS = 100
+MOST_FILES = 1000
+MOST_ENTRIES = 10_000_000
+
+# Held by every change of an index, whoever makes it.
+CHANGE_RULES = law_tree.CHANGE_RULES
+# Held by every change of a plugin's facts.
+FACT_RULES: tuple[Rule, ...] = (law_scope.plugin_file_valid, law_scope.yank_without_reason)
+# Held by a submission too: it adds one release of one plugin and nothing else.
+SUBMISSION_RULES: tuple[Rule, ...] = (
+    law_scope.one_plugin,
+    law_scope.shared_file,
+    law_scope.one_release,
+    law_scope.plugin_file_changed,
+    law_scope.new_plugin,
+    law_scope.name_reserved,
+    law_scope.file_too_large,
+    law_release.release_valid,
+    law_release.release_canonical,
+    law_release.release_misplaced,
+    law_release.version_order,
+    law_release.license_not_allowed,
+    law_release.artifact_place,
+    law_release.artifact_missing,
+    law_release.artifact_unnamed,
+    law_release.release_differs,
+)
+
+
+def judge(
+    repo: Repository,
+    base_tree: str | None,
+    head_tree: str,
+    *,
+    submission: bool,
+    wheel_of: Callable[[Artifact], bytes] | None = None,
+) -> tuple[Finding, ...]:
+    """What the law has against going from one tree to the other, in a stable order.
+
+    ``submission`` holds it to the rules for a release too. ``wheel_of`` gets wheels that the
+    registry does not hold itself; without it they are noted as not compared. Findings of severity
+    ``info`` do not refuse (see ``refuses``). Registry and policy are those of the base.
+    """
+    try:
+        changes = tuple(islice(repo.diff(base_tree, head_tree), MOST_FILES + 1))
+        if submission and len(changes) > MOST_FILES:
+            said = f"More than {MOST_FILES} files changed."
+            return (finding("too-many-files", changes[-1].path, said),)
+        info = _shared(repo, base_tree, REGISTRY, RegistryInfo)
+        policy = _shared(repo, base_tree, POLICY, Policy) or Policy(format=1)
+        case = Case(repo, base_tree, head_tree, changes, info, policy, wheel_of)
+        rules = (*FACT_RULES, *SUBMISSION_RULES) if submission else FACT_RULES
+        found = [*_of_tree(repo, head_tree, repo.diff(base_tree, head_tree))]
+    except HeimnetzError as error:
+        return (_unreadable(error),)
+    for rule in rules:
+        found += _guarded(rule, case)
+    return _ordered(found)
+
+
+def judge_update(repo: Repository, old_tree: str | None, new_tree: str) -> tuple[Finding, ...]:
+    """What a client has against an update of an index: changed releases, hostile trees.
+
+    Looks at what changed alone, at everything when there is no old tree. Rule ``release-changed``
+    is about immutability, every other one about the tree's form. None of them is to be ignored.
+    """
+    try:
+        return _ordered(_of_tree(repo, new_tree, repo.diff(old_tree, new_tree)))
+    except HeimnetzError as error:
+        return (_unreadable(error),)
+
+
+def _of_tree(repo: Repository, head: str, changes: Iterable[Change]) -> Iterator[Finding]:
+    """What the rules for every change find, in one pass; at most a hundred findings."""
+    found, folders = 0, set()
+    for count, change in enumerate(changes):
+        if count > MOST_ENTRIES:
+            yield finding("too-many-files", change.path, f"It has more than {MOST_ENTRIES} files.")
+            return
+        if change.new is not None:
+            folders.add(change.path.rpartition("/")[0])
+        for rule in CHANGE_RULES:
+            for one in rule(change):
+                found += 1
+                yield one
+        if found >= MOST_FINDINGS:
+            return
+    above = {upper for folder in folders for upper in law_tree.folders_of(folder)}
+    yield from islice(law_tree.path_collision(repo, head, folders | above), MOST_FINDINGS)
+
+
+def _guarded(rule: Rule, case: Case) -> list[Finding]:
+    try:
+        return list(islice(rule(case), MOST_FINDINGS))
+    except HeimnetzError as error:
+        return [_unreadable(error)]
+
+
+def _shared(repo: Repository, tree: str | None, path: str, kind: type[T]) -> T | None:
+    entry = repo.entry(tree, path) if tree else None
+    return yamlfile.read(repo.read(entry.oid), kind, path) if entry else None
+
+
+def _unreadable(error: HeimnetzError) -> Finding:
+    """A tree that cannot be read, as a finding: nobody can say that it keeps the law."""
+    return Finding("tree-unreadable", Severity.CRITICAL, str(error), Location("/"), error.hint)
+
+
+def _ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    def order(one: Finding) -> tuple[str, int, str, str]:
+        return (one.location.file, one.location.line, one.rule, one.message)
+
+    return tuple(sorted(dict.fromkeys(found), key=order))

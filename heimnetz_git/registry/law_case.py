@@ -1,0 +1,106 @@
+"""What a rule of the law sees: two trees, what differs between them, and who the registry is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from heimnetz_git.errors import InvalidFile, printable
+from heimnetz_git.model.finding import Finding, Location, Problem, Severity
+from heimnetz_git.model.layout import PathKind, classify
+from heimnetz_git.model.registry import Policy, RegistryInfo
+from heimnetz_git.model.release import Artifact, Release
+from heimnetz_git.storage import yamlfile
+from heimnetz_git.storage.repo import Change, Entry, Repository
+
+__all__ = ["Case", "Placed", "finding", "of_problem", "refuses"]
+
+LARGEST_FILE = 256 << 10
+"""Bytes of the largest file of an index that is not an artifact."""
+
+WheelOf = Callable[[Artifact], bytes]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A changed path with what its place says that it is."""
+
+    path: str
+    kind: PathKind
+    old: Entry | None
+    new: Entry | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change of an index. ``registry`` and ``policy`` are those of the base tree."""
+
+    repo: Repository
+    base: str | None
+    head: str
+    changes: tuple[Change, ...]
+    registry: RegistryInfo | None
+    policy: Policy
+    wheel_of: WheelOf | None = None
+
+    @cached_property
+    def placed(self) -> tuple[Placed, ...]:
+        """Every change with its kind, sorted by path."""
+        return tuple(
+            Placed(change.path, classify(change.path), change.old, change.new)
+            for change in self.changes
+        )
+
+    def of(self, *kinds: str) -> Iterator[Placed]:
+        """The changes of these kinds."""
+        return (each for each in self.placed if each.kind.kind in kinds)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The plugins whose files changed."""
+        return tuple(sorted({each.kind.name for each in self.placed if each.kind.name}))
+
+    @cached_property
+    def added(self) -> tuple[Placed, ...]:
+        """The release files that are new."""
+        return tuple(each for each in self.of("release") if each.old is None and each.new)
+
+    @cached_property
+    def reading(self) -> tuple[Release | None, bytes, tuple[Problem, ...]]:
+        """The one new release, its bytes, and what is wrong with it."""
+        if len(self.added) != 1 or self.added[0].new is None:
+            return None, b"", ()
+        path, entry = self.added[0].path, self.added[0].new
+        data = self.repo.read(entry.oid)
+        if len(data) > LARGEST_FILE:
+            return None, b"", ()
+        try:
+            return yamlfile.read(data, Release, path, authoring=True), data, ()
+        except InvalidFile as error:
+            whole = Problem(error.code, str(error), Location(printable(path)))
+            return None, data, error.problems or (whole,)
+
+    @property
+    def release(self) -> Release | None:
+        """The one new release, None when there is not exactly one that is valid."""
+        return self.reading[0]
+
+
+def finding(
+    rule: str, path: str, message: str, *, severity: Severity = Severity.HIGH, hint: str = ""
+) -> Finding:
+    """A finding about a path of the index, fit to be printed."""
+    return Finding(rule, severity, message, Location(printable(path)), hint)
+
+
+def of_problem(rule: str, problem: Problem) -> Finding:
+    """A problem of a file as a finding of the law."""
+    said = f"{problem.path}: {problem.message}" if problem.path else problem.message
+    hint = f"Expected {problem.expected}." if problem.expected else ""
+    return Finding(rule, Severity.HIGH, said, problem.location, hint)
+
+
+def refuses(finding: Finding) -> bool:
+    """Does this finding keep a submission out? Those of severity ``info`` are for reading only."""
+    return finding.severity is not Severity.INFO

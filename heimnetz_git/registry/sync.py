@@ -1,0 +1,335 @@
+"""Adding, updating and removing the indexes of a home, so that a crash leaves the old or the new.
+
+An index is a bare clone, ``indexes/<name>.git``, with a cache over it. In the clone
+``refs/remotes/origin/main`` is what was fetched and ``refs/heads/main`` what was accepted. The
+steps, in this order: fetch; judge; the cache, in one transaction; ``main``. The cache is ahead of
+``main`` only within an update or after one that was killed: whoever finds it so puts it right.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import msgspec
+
+from heimnetz_git.errors import (
+    FileMissing,
+    HeimnetzError,
+    HomeReadOnly,
+    HostileTree,
+    IndexNotFound,
+    Offline,
+    ReleaseChanged,
+    RewriteRefused,
+    StorageError,
+    printable,
+)
+from heimnetz_git.model.config import IndexSettings
+from heimnetz_git.model.finding import Finding
+from heimnetz_git.model.layout import REGISTRY
+from heimnetz_git.model.names import index_name
+from heimnetz_git.model.report import SILENT, Reporter
+from heimnetz_git.registry import cachewriter, index
+from heimnetz_git.registry.cache import Cache, Skipped
+from heimnetz_git.registry.cachewriter import Checkpoint, Mirrored, no_checkpoint
+from heimnetz_git.registry.create import import_tree
+from heimnetz_git.registry.law import judge_update, refuses
+from heimnetz_git.storage.home import Home, move_into_place, storage_errors
+from heimnetz_git.storage.repo import Repository
+from heimnetz_git.storage.repo_connect import local_folder, shown
+
+__all__ = ["MAIN", "STEPS", "Options", "Synced", "add", "mend", "remove", "update"]
+
+MAIN = "main"
+TIMEOUT = 30.0
+WAIT = 10.0
+STEPS = ("fetched", "judged", "cache-written", "cache-built", "cached", "accepted", "placed")
+_IMPORT_MESSAGE = "Import a folder"
+
+
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """What an update brought.
+
+    ``registry`` is its UUID; ``before`` (None at first) and ``after`` are commits. ``added`` and
+    ``removed`` count releases, ``changed`` plugins whose other facts changed. ``skipped`` are all
+    files of the index that cannot be used; ``rewritten`` says that its past was replaced.
+    """
+
+    index: str
+    registry: str
+    before: str | None
+    after: str
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    rewritten: bool = False
+
+
+class Options(TypedDict, total=False):
+    """How to go about it; each has a default.
+
+    ``timeout`` in seconds is the network's, ``wait`` that for another process to let go of the
+    home; ``clock`` dates the import of a plain folder and the look at the index. ``checkpoint`` is
+    told each of STEPS as it is done, for tests that end the process there.
+    """
+
+    offline: bool
+    reporter: Reporter
+    timeout: float
+    wait: float
+    clock: Callable[[], float]
+    checkpoint: Checkpoint
+
+
+def add(home: Home, name: str, settings: IndexSettings, **options: Unpack[Options]) -> Synced:
+    """Fetches the index at ``settings.url`` and keeps it as ``name``.
+
+    The address is Git's, or a plain folder that holds a ``registry.yaml``. An index of that name
+    that is here already is updated: it must be the same registry. Raises as ``update``.
+    """
+    return update(home, name, settings, **options)
+
+
+def update(
+    home: Home,
+    name: str,
+    settings: IndexSettings,
+    *,
+    accept_rewrite: bool = False,
+    **options: Unpack[Options],
+) -> Synced:
+    """Fetches what is new in an index, judges it and accepts it, or fetches all of it at first.
+
+    Raises InvalidName, Offline, NetworkError, FileMissing (nothing is there), InvalidFile (it is no
+    registry), RewriteRefused, ReleaseChanged or HostileTree (it broke its law), HomeBusy. In each
+    case what was accepted before stays.
+    """
+    index_name(name)
+    folder = local_folder(settings.url)
+    if folder is None and options.get("offline", False):
+        where = shown(settings.url)
+        raise Offline(f"The index {name!r} is at {where}, which needs the network.", url=where)
+    step = _Step(home, name, settings.url, accept_rewrite=accept_rewrite, options=options)
+    with home.lock(options.get("wait", WAIT)), _staging(home) as step.staging:
+        return step.again() if home.index(name).is_dir() else step.first()
+
+
+def remove(home: Home, name: str, *, checkpoint: Checkpoint = no_checkpoint) -> None:
+    """Forgets an index: its clone, then its cache. Raises IndexNotFound, HomeBusy."""
+    index_name(name)
+    with home.lock(), _staging(home) as folder:
+        if not home.index(name).is_dir():
+            raise IndexNotFound(f"There is no index {name!r} here.", index=name)
+        with storage_errors(home.index(name)):
+            home.index(name).rename(folder / "clone.git")
+            checkpoint("taken")
+            home.index_cache(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _staging(home: Home) -> Iterator[Path]:
+    """A folder to make things in, on the home's disk; gone afterwards with what is left in it."""
+    folder = home.new_staging("index")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mend(home: Home, name: str, *, damaged: bool = False, reporter: Reporter = SILENT) -> Cache:
+    """The cache of an index, made to mirror what was accepted; ``damaged`` builds it anew.
+
+    In a home that cannot be written to it is built in memory. Raises IndexNotFound when the index
+    was never fetched, CorruptRepository, HomeBusy.
+    """
+    path = home.index_cache(name)
+    try:
+        with ExitStack() as held:
+            held.enter_context(home.lock())
+            repo = held.enter_context(Repository.open(home.index(name)))
+            aside = held.enter_context(_staging(home)) / path.name
+            if damaged:
+                path.unlink(missing_ok=True)
+            commit = _accepted(repo, name)
+            cachewriter.bring_up_to_date(path, repo, commit, aside=aside, reporter=reporter)
+        return Cache.open(path, index=name)
+    except HomeReadOnly:
+        with Repository.open(home.index(name)) as repo:
+            return cachewriter.in_memory(repo, _accepted(repo, name), name)
+    except FileMissing as error:
+        raise IndexNotFound(
+            f"The index {name!r} has not been fetched yet.",
+            hint="Fetch it with 'heimnetz-git index update'.",
+            index=name,
+        ) from error
+
+
+def _accepted(repo: Repository, name: str) -> str:
+    commit = repo.branch(MAIN)
+    if commit is None:
+        raise FileMissing(f"The clone of the index {name!r} is empty.", index=name)
+    return commit
+
+
+class _Step:
+    """One update of one index, with the home locked."""
+
+    def __init__(
+        self, home: Home, name: str, url: str, *, accept_rewrite: bool, options: Options
+    ) -> None:
+        self.home, self.name, self.url = home, name, url
+        self.staging = home.staging
+        self.accept_rewrite = accept_rewrite
+        self.reporter = options.get("reporter", SILENT)
+        self.timeout = options.get("timeout", TIMEOUT)
+        self.clock = options.get("clock", time.time)
+        self.done = options.get("checkpoint", no_checkpoint)
+
+    def first(self) -> Synced:
+        """A new clone, made aside and moved into place when all is well."""
+        staged = self.staging / "clone.git"
+        with storage_errors(staged):
+            self.home.index_cache(self.name).unlink(missing_ok=True)
+        with Repository.create(staged) as repo:
+            synced = self._take(repo)
+        move_into_place(staged, self.home.index(self.name))
+        self.done("placed")
+        return synced
+
+    def again(self) -> Synced:
+        """What is new, into the clone that is here."""
+        with Repository.open(self.home.index(self.name)) as repo:
+            return self._take(repo)
+
+    def _take(self, repo: Repository) -> Synced:
+        before = repo.branch(MAIN)
+        after = self._fetch(repo)
+        self.done("fetched")
+        rewritten = before != after and self._judge(repo, before, after)
+        self.done("judged")
+        mirrored = self._mirror(repo, after)
+        self.done("cached")
+        if before != after and not repo.set_branch(MAIN, after, expect=before):
+            raise StorageError(f"The clone of {self.name!r} was changed by another program.")
+        self.done("accepted")
+        return self._told(before, after, mirrored, rewritten=rewritten)
+
+    def _fetch(self, repo: Repository) -> str:
+        heads = repo.fetch(self._source(repo), reporter=self.reporter, timeout=self.timeout)
+        if MAIN not in heads:
+            where = shown(self.url)
+            raise FileMissing(
+                f"{where} has no branch {MAIN!r}: it is not a registry.",
+                hint="Check the address; 'heimnetz-git index init' makes a new registry.",
+                url=where,
+            )
+        return heads[MAIN]
+
+    def _source(self, repo: Repository) -> str:
+        """Where to fetch from: a plain folder becomes a repository that continues this one."""
+        folder = local_folder(self.url)
+        if folder is None or not _is_plain(folder):
+            return self.url
+        made = self.staging / "folder.git"
+        with Repository.create(made) as importer:
+            before = repo.branch(MAIN)
+            if before is not None:
+                importer.fetch(str(repo.path))
+                importer.set_branch(MAIN, before, expect=None)
+            when = int(self.clock())
+            import_tree(importer, folder, when=when, message=_IMPORT_MESSAGE)
+        return str(made)
+
+    def _judge(self, repo: Repository, before: str | None, after: str) -> bool:
+        """Whether its past was replaced, which must have been accepted; else it kept its law."""
+        tree = repo.tree(after)
+        info = index.registry_info(repo, tree)
+        old = None if before is None else repo.tree(before)
+        rewritten = False
+        if before is not None and old is not None:
+            known = index.registry_info(repo, old).id
+            rewritten = known != info.id or not repo.is_ancestor(before, after)
+            if rewritten and not self.accept_rewrite:
+                raise self._refusal(before, after, known, info.id)
+        found = judge_update(repo, None if rewritten else old, tree)
+        findings = [finding for finding in found if refuses(finding)]
+        if findings:
+            raise _broken(self.name, findings, before, after)
+        return rewritten
+
+    def _refusal(self, before: str, after: str, known: str, found: str) -> RewriteRefused:
+        facts = {"index": self.name, "before": before, "after": after}
+        if known != found:
+            return RewriteRefused(
+                f"The index {self.name!r} was the registry {known} at commit {before}; at"
+                f" {shown(self.url)} is now another one, {printable(found)}, at commit {after}.",
+                hint="If that is meant, remove the index and add it again.",
+                registry_before=known,
+                registry_after=found,
+                **facts,
+            )
+        return RewriteRefused(
+            f"The index {self.name!r} was at commit {before}; what {shown(self.url)} has now,"
+            f" commit {after}, does not contain it: its history was rewritten.",
+            **facts,
+        )
+
+    def _mirror(self, repo: Repository, commit: str) -> Mirrored:
+        path = self.home.index_cache(self.name)
+        mirrored = cachewriter.bring_up_to_date(
+            path,
+            repo,
+            commit,
+            aside=self.staging / path.name,
+            reporter=self.reporter,
+            checkpoint=self.done,
+        )
+        with storage_errors(path):
+            os.utime(path, (self.clock(), self.clock()))  # "as of": when it was last compared
+        return mirrored
+
+    def _told(
+        self, before: str | None, after: str, mirrored: Mirrored, *, rewritten: bool
+    ) -> Synced:
+        with Cache.open(self.home.index_cache(self.name), index=self.name) as cache:
+            return Synced(
+                index=self.name,
+                registry=cache.info.id,
+                before=before,
+                after=after,
+                added=mirrored.added,
+                changed=mirrored.changed,
+                removed=mirrored.removed,
+                skipped=cache.skipped(),
+                rewritten=rewritten,
+            )
+
+
+def _is_plain(folder: Path) -> bool:
+    """A folder with an index's files, no repository."""
+    is_git = (folder / ".git").exists() or (folder / "objects").is_dir()
+    return (folder / REGISTRY).is_file() and not is_git
+
+
+def _broken(
+    name: str, findings: Sequence[Finding], before: str | None, after: str
+) -> HeimnetzError:
+    """The error for an index that broke its law, with every finding."""
+    changed = [found for found in findings if found.rule == "release-changed"]
+    kind = ReleaseChanged if changed else HostileTree
+    worst = (changed or findings)[0]
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return kind(
+        f"The index {name!r} broke its law at commit {after}: {worst}{more}. It stays as it was.",
+        problems=findings,
+        index=name,
+        before=before,
+        after=after,
+    )
