@@ -1,0 +1,65 @@
+"""A plugin registry that is a Git repository, and the toolkit around it.
+
+This is the face for those who write plugins and for those who host them; every name is loaded when
+it is first used, so that ``import heimnetz_git`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names again, for type checkers and editors
+    from heimnetz_git.errors import (
+        AccessDenied,
+        HeimnetzError,
+        InvalidParameters,
+        OperationFailed,
+        OperationNotFound,
+        PluginCrashed,
+        PluginFailed,
+        PluginNotFound,
+        PluginTimedOut,
+    )
+    from heimnetz_git.host.manager import PluginManager
+    from heimnetz_git.host.plugin import BasePlugin, Context, operation
+    from heimnetz_git.host.spec import LaunchSpec
+
+__all__ = [
+    "AccessDenied",
+    "BasePlugin",
+    "Context",
+    "HeimnetzError",
+    "InvalidParameters",
+    "LaunchSpec",
+    "OperationFailed",
+    "OperationNotFound",
+    "PluginCrashed",
+    "PluginFailed",
+    "PluginManager",
+    "PluginNotFound",
+    "PluginTimedOut",
+    "operation",
+]
+
+_HOMES = {
+    "BasePlugin": "heimnetz_git.host.plugin",
+    "Context": "heimnetz_git.host.plugin",
+    "LaunchSpec": "heimnetz_git.host.spec",
+    "PluginManager": "heimnetz_git.host.manager",
+    "operation": "heimnetz_git.host.plugin",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The public ``name``, imported now."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "heimnetz_git.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """All public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,32 @@
+"""What it takes to start one installed plugin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from heimnetz_git.model.limits import Limits
+from heimnetz_git.model.permission import Permissions
+
+__all__ = ["LaunchSpec"]
+
+
+class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One plugin, ready to be started.
+
+    ``entry_point`` is ``module:Class``; ``paths`` are absolute folders for ``sys.path`` (its code,
+    then its Python packages), read-only to it; ``data`` is the absolute folder that it may write
+    to, made if missing; ``permissions`` are what the user granted; ``config`` plain values for its
+    Config; ``requires`` the plugins it may call, and that are started before it.
+    """
+
+    name: str
+    version: str
+    entry_point: str
+    paths: tuple[str, ...]
+    data: str
+    permissions: Permissions = Permissions()
+    limits: Limits = Limits()
+    config: dict[str, Any] = {}
+    requires: tuple[str, ...] = ()
