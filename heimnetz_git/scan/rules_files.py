@@ -1,0 +1,148 @@
+"""Rules on files as such: hidden characters, encodings, binaries, start-up hooks, keys."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from heimnetz_git.errors import printable
+from heimnetz_git.model.finding import Finding, Location, Severity
+from heimnetz_git.scan.capabilities import Kind
+from heimnetz_git.scan.secrets import secrets_in
+from heimnetz_git.scan.submission import Submission, found
+
+__all__ = ["binary_member", "hidden_unicode", "secret", "source_encoding", "startup_hook"]
+
+_CODE = frozenset({".py", ".pyi", ".pyw", ".sh", ".js", ".yaml", ".yml", ".toml", ".json", ".cfg"})
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# Tag characters and long runs of variation selectors: text that no editor shows.
+_INVISIBLE = re.compile("[\U000e0020-\U000e007f]{4,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
+_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
+_PLAIN_CODECS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "latin-1", "latin1",
+                           "iso-8859-1", "iso-8859-15", "cp1252"})  # fmt: skip
+_NATIVE_SUFFIXES = frozenset({".so", ".pyd", ".dll", ".dylib"})
+_HOOKS = frozenset({"sitecustomize.py", "usercustomize.py"})
+LARGEST_TEXT = 4 << 20
+
+
+def hidden_unicode(submission: Submission) -> Iterator[Finding]:
+    """What the eye reads is not what the machine runs (CVE-2021-42574, CWE-1007).
+
+    Bidirectional controls reorder the text that is shown; tag characters and runs of variation
+    selectors are not shown at all. Write them as escapes (``\\u202e``) where they are meant.
+    """
+    for file, data in _texts(submission):
+        text = data.decode("utf-8", "replace")
+        for pattern, words in ((_BIDI, "reorders"), (_INVISIBLE, "hides")):
+            match = pattern.search(text)
+            if match is not None:
+                code = f"U+{ord(match[0][0]):04X}"
+                yield found(
+                    hidden_unicode,
+                    Severity.HIGH if file.endswith((".py", ".pyw")) else Severity.MEDIUM,
+                    _place(file, text, match.start()),
+                    f"The character {code} {words} text, so that readers see other code.",
+                    hint="Write the character as an escape.",
+                )
+
+
+def source_encoding(submission: Submission) -> Iterator[Finding]:
+    """A module in an unusual encoding reads differently in an editor and in Python.
+
+    ``# coding: utf-7`` or ``unicode_escape`` lets a comment contain code. Save it as UTF-8.
+    """
+    for file, data in submission.files.items():
+        if not file.endswith((".py", ".pyw")):
+            continue
+        head = b"\n".join(data.split(b"\n", 2)[:2])
+        match = _COOKIE.search(head)
+        if match and match[1].decode("latin-1").lower().replace("_", "-") not in _PLAIN_CODECS:
+            yield found(
+                source_encoding,
+                Severity.MEDIUM,
+                Location(file, head.count(b"\n", 0, match.start()) + 1),
+                f"The module is encoded as {printable(match[1].decode('latin-1'))!r}.",
+                hint="Save it as UTF-8 and remove the line.",
+            )
+
+
+def binary_member(submission: Submission) -> Iterator[Finding]:
+    """Programs in a plugin cannot be read; disguised ones are not meant to be.
+
+    A native library under its own suffix is a matter for a person's review. High: compiled Python
+    (``.pyc``), which runs without its source, and a program under the suffix of something else.
+    """
+    for file, data in submission.files.items():
+        suffix = PurePosixPath(file).suffix.lower()
+        native = _native_format(data)
+        if suffix in (".pyc", ".pyo"):
+            message = "Compiled Python: it runs, and its source is not here to read."
+            yield found(binary_member, Severity.HIGH, Location(file), message)
+        elif native and suffix not in _NATIVE_SUFFIXES and suffix != ".exe":
+            message = f"This is {native}, under another name."
+            yield found(
+                binary_member, Severity.HIGH, Location(file), message, capability=Kind.NATIVE
+            )
+        elif native or suffix in _NATIVE_SUFFIXES:
+            message = f"This is {native or 'native code'}, which cannot be analysed here."
+            yield found(
+                binary_member, Severity.MEDIUM, Location(file), message, capability=Kind.NATIVE
+            )
+
+
+def startup_hook(submission: Submission) -> Iterator[Finding]:
+    """Code that Python runs at each start, whether the plugin is used or not (ATT&CK T1546).
+
+    ``.pth`` files with code, ``sitecustomize.py`` and ``usercustomize.py`` change every program of
+    the machine. A plugin has no use for them.
+    """
+    for file in submission.files:
+        path = PurePosixPath(file)
+        if path.suffix == ".pth" or (path.name in _HOOKS and len(path.parts) <= 2):
+            message = f"{printable(path.name)} is run at each start of Python."
+            yield found(startup_hook, Severity.HIGH, Location(file), message)
+
+
+def secret(submission: Submission) -> Iterator[Finding]:
+    """A key in a published file is everybody's key (CWE-798).
+
+    Keys are known by their format; where a format has check digits they are computed, and a
+    look-alike is left alone. The key itself is not repeated here. Revoke it; then remove it.
+    """
+    for file, data in submission.files.items():
+        if len(data) > LARGEST_TEXT or b"\0" in data[:1024]:
+            continue
+        text = data.decode("utf-8", "replace")
+        for it in secrets_in(text):
+            yield found(
+                secret,
+                Severity.HIGH if it.certain else Severity.MEDIUM,
+                _place(file, text, it.offset),
+                f"This {'is' if it.certain else 'looks like'} {it.what}.",
+                hint="Revoke it, remove it, and declare a secret under 'permissions.secrets'.",
+            )
+
+
+def _texts(submission: Submission) -> Iterator[tuple[str, bytes]]:
+    for file, data in submission.files.items():
+        if PurePosixPath(file).suffix.lower() in _CODE and not data.isascii():
+            yield file, data[:LARGEST_TEXT]
+
+
+def _native_format(data: bytes) -> str:
+    """The kind of program that ``data`` is, by its first bytes; empty when it is none."""
+    if data.startswith(b"\x7fELF"):
+        return "an ELF program or library"
+    if data.startswith(b"MZ") and b"PE\0\0" in data[:1024]:
+        return "a Windows program or library"
+    if data[:4] in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"):
+        return "a Mach-O program or library"
+    return ""
+
+
+def _place(file: str, text: str, offset: int) -> Location:
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    line = bisect(starts, offset)
+    return Location(file, line, offset - starts[line - 1] + 1)
