@@ -1,0 +1,216 @@
+"""Commands of the author: validate, scan, build, publish, schema."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heimnetz_git.cli import completion
+from heimnetz_git.cli.command import command
+from heimnetz_git.cli.output import Answer
+from heimnetz_git.cli.session import Session
+from heimnetz_git.cli.words import count, finding_lines
+from heimnetz_git.errors import Offline, UsageError, printable
+from heimnetz_git.model.finding import Finding, Severity
+from heimnetz_git.model.release import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from heimnetz_git.registry.submission import Submission
+
+__all__ = ["build", "publish", "scan", "schema", "validate"]
+
+LEVELS = tuple(severity.value for severity in Severity)
+NEVER = "never"
+
+
+def fail_on(default: str) -> Callable[[Any], Any]:
+    """The option that says from which severity on a finding makes exit code 9."""
+    return click.option(
+        "--fail-on",
+        type=click.Choice([*LEVELS, NEVER]),
+        default=default,
+        show_default=True,
+        help="End with code 9 from this severity on.",
+    )
+
+
+@command(examples=("validate", "validate plugins/wake-on-lan", "validate --fail-on low"))
+@click.argument("path", default=".", type=click.Path())
+@fail_on("medium")
+def validate(session: Session, path: str, fail_on: str) -> Answer:
+    """Check a plugin project against the rules.
+
+    PATH is the project's folder. The code is read, never run.
+    """
+    from heimnetz_git.sdk.validate import validate as examine
+
+    return findings_answer(tuple(examine(session.existing(path))), fail_on, path)
+
+
+@command(examples=("scan", "scan dist/wake_on_lan-1.0.0-py3-none-any.whl", "scan . --json"))
+@click.argument("path", default=".", type=click.Path())
+@fail_on("high")
+def scan(session: Session, path: str, fail_on: str) -> Answer:
+    """Show what a plugin's code can do and what is risky.
+
+    PATH is a wheel or a project's folder. What the code can do is held against the permissions
+    that it declares. The code is read, never run.
+    """
+    from heimnetz_git.scan.engine import scan_wheel
+    from heimnetz_git.sdk.validate import scan_project
+
+    target = session.existing(path)
+    report = scan_project(target) if target.is_dir() else scan_wheel(target)
+    said = findings_answer(report.findings, fail_on, path)
+    can = sorted({f"{one.kind.value} {one.target}".strip() for one in report.capabilities})
+    lines = [*said.lines, f"It can: {printable(', '.join(can), longest=2000) or 'only compute'}."]
+    data = {**said.data, "verdict": report.verdict, "capabilities": report.capabilities}
+    return Answer(data, [*lines, f"Verdict: {report.verdict}."], exit_code=said.exit_code)
+
+
+@command(examples=("build", "build plugins/wake-on-lan --out dist"))
+@click.argument("path", default=".", type=click.Path())
+@click.option("--out", default="dist", show_default=True, help="The folder for the wheel.")
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether the build back end gets an environment of its own.",
+)
+def build(session: Session, path: str, out: str, isolation: str) -> Answer:
+    """Build a plugin's wheel, reproducibly.
+
+    The same source gives the same bytes. The plugin is asked for its operations, in the sandbox.
+    """
+    built = build_project(session, session.existing(path), session.path(out), isolation=isolation)
+    return Answer(
+        {"wheel": str(built.wheel), "release": built.release},
+        [f"Built {printable(str(built.wheel), longest=400)}"],
+        narrates=True,
+    )
+
+
+@command(
+    examples=(
+        "publish --to registry.git",
+        "publish plugins/wake-on-lan --to https://git.example.org/plugins.git",
+        "publish dist/wake_on_lan-1.0.0-py3-none-any.whl --to acme",
+    )
+)
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PROJECT|WHEEL...]")
+@click.option(
+    "--to", "target", required=True, metavar="INDEX|URL", help="The registry.",
+    shell_complete=completion.indexes,
+)  # fmt: skip
+@click.option("--owner", help="Who owns a new plugin [default: its first author].")
+@click.option("--url", default="", help="Where the wheel can be fetched; else it is embedded.")
+@click.option("--repository", default="", help="Where the source is.")
+@click.option("--commit", default="", help="The source's commit, 40 hex digits.")
+@click.option("--tag", default="", help="The source's tag.")
+def publish(session: Session, paths: tuple[str, ...], target: str, **options: Any) -> Answer:
+    """Submit a release to a registry.
+
+    A project is built first; without one it is the working folder. Several WHEELs are one release
+    for several platforms. The release becomes a branch with one
+    commit in the registry's repository, where a maintainer merges it.
+    """
+    with tempfile.TemporaryDirectory(prefix="heimnetz-publish-") as folder:
+        sources = [session.existing(path) for path in paths or (".",)]
+        submission = submit(session, sources, target, Path(folder), **options)
+    said = f"Submitted {submission.name} {submission.version} as {submission.branch}."
+    return Answer({"submission": submission}, [said], narrates=True)
+
+
+@command(examples=("schema manifest", "schema release > release.schema.json", "schema --list"))
+@click.argument("kind", required=False)
+@click.option("--list", "listing", is_flag=True, help="List the kinds of files.")
+def schema(_: Session, kind: str | None, listing: bool) -> Answer:
+    """Print the JSON Schema of a kind of file.
+
+    For editors and other programs; JSON Schema 2020-12.
+    """
+    import json
+
+    from heimnetz_git.model.schema import KINDS, json_schema
+
+    if listing or kind is None:
+        return Answer({"kinds": sorted(KINDS)}, sorted(KINDS))
+    if kind not in KINDS:
+        raise click.BadParameter(f"there is no kind '{kind}'; choose of {', '.join(KINDS)}.")
+    found = json_schema(kind)
+    return Answer({"kind": kind, "json_schema": found}, [json.dumps(found, indent=2)])
+
+
+def build_project(session: Session, project: Path, out: Path, **options: Any) -> Any:
+    """Build with this run's settings; ``options`` are those of ``sdk.build.build``."""
+    from heimnetz_git.sdk.build import build as make
+    from heimnetz_git.sdk.repack import EPOCH
+
+    when = session.now() if "SOURCE_DATE_EPOCH" in session.environ else EPOCH
+    return make(
+        project,
+        out,
+        sandbox=session.settings.sandbox,
+        when=when,
+        reporter=session.reporter,
+        **options,
+    )
+
+
+def findings_answer(findings: Sequence[Finding], fail_on: str, subject: str) -> Answer:
+    """Findings as an answer; code 9 when one is as bad as ``fail_on``."""
+    ranks = {level: rank for rank, level in enumerate(LEVELS)}
+    worst = min((ranks[found.severity.value] for found in findings), default=len(LEVELS))
+    failed = fail_on != NEVER and worst <= ranks[fail_on]
+    name = printable(subject, longest=400)
+    lines = [
+        *finding_lines(findings),
+        f"{name}: {count(len(findings), 'finding') if findings else 'no findings'}.",
+    ]
+    data = {"findings": findings, "failed": failed}
+    return Answer(data, lines, exit_code=9 if failed else 0)
+
+
+def submit(
+    session: Session, paths: Sequence[Path], target: str, work: Path, **options: Any
+) -> Submission:
+    """Build if need be, then publish from a clone in ``work``; ``options`` as of ``publish``."""
+    from heimnetz_git.registry.submission import publish as send
+
+    if len(paths) > 1 and any(path.is_dir() for path in paths):
+        raise UsageError("A release is one project or several wheels, not both.")
+    source = None
+    if options["repository"]:
+        source = Source(options["repository"], options["commit"], options["tag"])
+    address = session.address(target)
+    wheels = list(paths)
+    if paths[0].is_dir():
+        wheels = [build_project(session, paths[0], work / "dist", source=source).wheel]
+    if session.settings.offline and "://" in address:
+        raise Offline(f"The registry is at {printable(address)}, which needs the network.")
+    return send(
+        address,
+        wheels,
+        work / "registry.git",
+        source=source,
+        owner=options["owner"] or first_author(wheels),
+        artifact_url=options["url"],
+        when=session.now(),
+        author=session.author(),
+        reporter=session.reporter,
+        timeout=session.settings.timeout,
+    )
+
+
+def first_author(wheels: Sequence[Path]) -> str:
+    """Who wrote the plugin, as its wheels say; empty when they do not."""
+    from heimnetz_git.registry.manifest import open_wheels, release_of_all
+
+    authors = release_of_all(open_wheels(wheels), None, url="").authors
+    return authors[0].name if authors else ""

@@ -1,0 +1,88 @@
+"""Every command in one table, so that help and completion need not import a single one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "GROUPS", "PANELS", "Entry"]
+
+FIND = "Find and install"
+WRITE = "Write plugins"
+REGISTRY = "Run a registry"
+MACHINE = "This machine"
+PANELS = (FIND, WRITE, REGISTRY, MACHINE)
+
+
+class Entry(NamedTuple):
+    """One command: its words, where it is written, what it does, and for whom.
+
+    ``module`` is a module of this package, ``function`` the name in it.
+    """
+
+    words: str
+    module: str
+    function: str
+    summary: str
+    panel: str
+
+
+GROUPS: dict[str, tuple[str, str]] = {
+    "index": ("Make, add and refresh the indexes that plugins come from.", MACHINE),
+    "config": ("Read and change settings, and see where each comes from.", MACHINE),
+    "registry": ("Check what a registry is asked to take.", REGISTRY),
+}
+
+COMMANDS: tuple[Entry, ...] = (
+    Entry("search", "find", "search", "Find plugins by words.", FIND),
+    Entry("info", "find", "info", "Show all about a plugin, or one version of it.", FIND),
+    Entry("permissions", "find", "permissions", "Say in words what a plugin may do.", FIND),
+    Entry("install", "user", "install", "Install plugins and all that they require.", FIND),
+    Entry("update", "user", "update", "Bring plugins to their newest fitting versions.", FIND),
+    Entry("uninstall", "user", "uninstall", "Remove plugins and what only they required.", FIND),
+    Entry("run", "execute", "run", "Run an operation of an installed plugin.", FIND),
+    Entry("list", "user", "list_plugins", "List the installed plugins.", FIND),
+    Entry("tree", "state", "tree", "Show what requires what.", FIND),
+    Entry("why", "state", "why", "Show why a plugin is installed.", FIND),
+    Entry("outdated", "state", "outdated", "List plugins that have newer versions.", FIND),
+    Entry(
+        "generations", "state", "generations", "List the sets of plugins that were active.", FIND
+    ),
+    Entry("rollback", "state", "rollback", "Go back to an earlier set of plugins.", FIND),
+    Entry("lock", "project", "lock", "Choose versions for a project and write its lock.", FIND),
+    Entry("sync", "project", "sync", "Install exactly what a project's lock says.", FIND),
+    Entry("validate", "author", "validate", "Check a plugin project against the rules.", WRITE),
+    Entry("scan", "author", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
+    Entry("build", "author", "build", "Build a plugin's wheel, reproducibly.", WRITE),
+    Entry("publish", "author", "publish", "Submit a release to a registry.", WRITE),
+    Entry("schema", "author", "schema", "Print the JSON Schema of a kind of file.", WRITE),
+    Entry("submissions", "maintainer", "submissions", "List what waits to be merged.", REGISTRY),
+    Entry(
+        "merge", "maintainer", "merge", "Check submissions once more and take them in.", REGISTRY
+    ),
+    Entry(
+        "registry check",
+        "maintainer",
+        "registry_check",
+        "Judge a change of a registry by its law.",
+        REGISTRY,
+    ),
+    Entry("index init", "indexes", "index_init", "Make a new registry.", MACHINE),
+    Entry("index add", "indexes", "index_add", "Add an index and fetch it.", MACHINE),
+    Entry("index list", "indexes", "index_list", "List the indexes.", MACHINE),
+    Entry("index update", "indexes", "index_update", "Fetch what is new in the indexes.", MACHINE),
+    Entry("index remove", "indexes", "index_remove", "Forget an index.", MACHINE),
+    Entry("index path", "indexes", "index_path", "Say where in an index a plugin is.", MACHINE),
+    Entry("config list", "operator", "config_list", "List every setting and its value.", MACHINE),
+    Entry("config get", "operator", "config_get", "Print one setting.", MACHINE),
+    Entry("config set", "operator", "config_set", "Change a setting in the user's file.", MACHINE),
+    Entry(
+        "config unset",
+        "operator",
+        "config_unset",
+        "Take a setting out of the user's file.",
+        MACHINE,
+    ),
+    Entry(
+        "completion", "operator", "completion", "Print the completion script of a shell.", MACHINE
+    ),
+)

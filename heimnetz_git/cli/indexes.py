@@ -1,0 +1,194 @@
+"""Commands of the operator about indexes: init, add, list, update, remove, path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from heimnetz_git.cli import completion
+from heimnetz_git.cli.command import command
+from heimnetz_git.cli.output import Answer, plain
+from heimnetz_git.cli.session import Session
+from heimnetz_git.cli.terminal import table
+from heimnetz_git.cli.words import count, time_of
+from heimnetz_git.errors import IndexNotFound, UsageError, printable
+from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
+from heimnetz_git.model.layout import plugin_path, release_path
+from heimnetz_git.model.names import index_name
+
+__all__ = ["index_add", "index_init", "index_list", "index_path", "index_remove", "index_update"]
+
+
+@command(examples=("index init registry.git --name home-lab", "index init r.git --from my-index/"))
+@click.argument("path", type=click.Path())
+@click.option("--name", help="The registry's name [default: that of the folder].")
+@click.option("--title", default="", help="What people call it.")
+@click.option("--from", "tree", metavar="FOLDER", help="Begin with the files of this folder.")
+def index_init(
+    session: Session, path: str, name: str | None, title: str, tree: str | None
+) -> Answer:
+    """Make a new registry.
+
+    PATH becomes a bare Git repository with registry.yaml, policy.yaml, a README and a workflow.
+    Any Git host can serve it.
+    """
+    from uuid import uuid4
+
+    from heimnetz_git.registry.create import create
+
+    target = session.path(path)
+    created = create(
+        target,
+        name=name or target.name.removesuffix(".git"),
+        title=title,
+        uuid=str(uuid4()),
+        when=session.now(),
+        tree=session.existing(tree) if tree else None,
+    )
+    said = f"Made the registry {created.id} in {printable(path, longest=400)}."
+    return Answer({"created": created}, [said], narrates=True)
+
+
+@command(
+    examples=(
+        "index add home-lab registry.git",
+        "index add acme https://git.example.org/acme/plugins.git --pattern 'acme-*'",
+    )
+)
+@click.argument("name")
+@click.argument("url", metavar="URL|PATH")
+@click.option("--priority", type=int, default=0, help="The highest that has a name wins.")
+@click.option(
+    "--pattern", "patterns", multiple=True, help="Names such as acme-* come from here alone."
+)
+def index_add(
+    session: Session, name: str, url: str, priority: int, patterns: tuple[str, ...]
+) -> Answer:
+    """Add an index and fetch it.
+
+    URL is any address that Git knows, a bare repository, or a plain folder with a registry.yaml.
+    """
+    from heimnetz_git.registry.sync import add
+
+    if index_name(name) in session.settings.indexes:
+        raise UsageError(
+            f"There is an index '{name}' already.",
+            hint=f"Remove it first: 'heimnetz-git index remove {name}'.",
+            index=name,
+        )
+    settings = IndexSettings(url=session.address(url), priority=priority, patterns=patterns)
+    synced = add(session.home, name, settings, **session.transport())
+    session.change_settings({f"indexes.{name}": _plain(settings)})
+    return Answer({"synced": synced}, [_said(synced)], narrates=True)
+
+
+@command(examples=("index list", "index list --json"))
+def index_list(session: Session) -> Answer:
+    """List the indexes.
+
+    With how much each offers and how old that is.
+    """
+    states = [session.catalog.status(name) for name in sorted(session.catalog.indexes)]
+    rows, found = [], []
+    for state in states:
+        settings = session.catalog.indexes[state.index]
+        patterns = ",".join(settings.patterns)
+        seen = time_of(state.checked)
+        rows.append((state.index, settings.priority, patterns, state.plugins, seen, state.url))
+        more = {"priority": settings.priority, "patterns": settings.patterns}
+        found.append({**plain(state), **more})
+    for state in states:
+        for skipped in state.skipped:
+            session.output.warn(f"In the index '{state.index}', a file cannot be used: {skipped}")
+    head = ("NAME", "PRIORITY", "PATTERNS", "PLUGINS", "AS OF", "URL")
+    return Answer({"indexes": found}, table(head, rows, columns=session.output.columns))
+
+
+@command(examples=("index update", "index update acme", "index update acme --accept-rewrite"))
+@click.argument("names", nargs=-1, shell_complete=completion.indexes)
+@click.option("--accept-rewrite", is_flag=True, help="Take an index that replaced its own past.")
+def index_update(session: Session, names: tuple[str, ...], accept_rewrite: bool) -> Answer:
+    """Fetch what is new in the indexes.
+
+    Without NAMES, in all of them. Only what changed is read. An index that edits or removes what
+    it has published is refused, and what was there before stays.
+    """
+    from heimnetz_git.registry.sync import update
+
+    chosen = _chosen(session, names)
+    synced = [
+        update(
+            session.home,
+            name,
+            settings,
+            accept_rewrite=accept_rewrite,
+            **session.transport(),
+        )
+        for name, settings in chosen.items()
+    ]
+    return Answer({"synced": synced}, [_said(one) for one in synced], narrates=True)
+
+
+@command(examples=("index remove acme",))
+@click.argument("name", shell_complete=completion.indexes)
+def index_remove(session: Session, name: str) -> Answer:
+    """Forget an index.
+
+    Plugins that came from it stay installed.
+    """
+    from heimnetz_git.registry.sync import remove
+
+    known = session.user_sets(f"indexes.{name}")
+    if not known and name not in session.settings.indexes:
+        raise IndexNotFound(f"There is no index '{printable(name)}'.", index=name)
+    if known:
+        session.change_settings({f"indexes.{name}": None})
+    else:
+        session.output.warn(f"The index '{name}' is named in a file that is not the user's.")
+    if session.home.index(name).is_dir():
+        remove(session.home, name)
+    return Answer({"removed": name}, [f"The index '{name}' is gone."], narrates=True)
+
+
+@command(examples=("index path wake-on-lan", "index path wake-on-lan@1.0.0"))
+@click.argument("name", metavar="NAME[@VERSION]", shell_complete=completion.offered)
+def index_path(session: Session, name: str) -> Answer:
+    """Say where in an index a plugin is.
+
+    The path of its file in the registry's repository, or of one release.
+    """
+    plugin, _, version = name.partition("@")
+    entry = session.catalog.entry(plugin)
+    path = release_path(entry.name, version) if version else plugin_path(entry.name)
+    return Answer({"name": entry.name, "path": path}, [path])
+
+
+def _chosen(session: Session, names: tuple[str, ...]) -> dict[str, IndexSettings]:
+    """The indexes of those names; all of them when there are none."""
+    known = session.catalog.indexes
+    if not session.settings.indexes and not names:
+        known = {DEFAULT_INDEX: known[DEFAULT_INDEX]}
+    for name in names:
+        if name not in known:
+            raise IndexNotFound(f"There is no index '{printable(name)}'.", index=name)
+    return {name: known[name] for name in (names or sorted(known))}
+
+
+def _plain(settings: IndexSettings) -> dict[str, Any]:
+    """As it stands in the user's file: defaults left out."""
+    import msgspec
+
+    found: dict[str, Any] = msgspec.to_builtins(settings)
+    return found
+
+
+def _said(synced: Any) -> str:
+    """One line about an update."""
+    if synced.before == synced.after:
+        return f"{synced.index}: nothing new."
+    parts = [f"{count(synced.added, 'release')} added"]
+    parts += [f"{count(synced.changed, 'plugin')} changed"] if synced.changed else []
+    parts += [f"{count(synced.removed, 'release')} removed"] if synced.removed else []
+    parts += ["its history was rewritten"] if synced.rewritten else []
+    return f"{synced.index}: {', '.join(parts)}; now at {synced.after[:12]}."

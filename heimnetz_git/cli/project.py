@@ -1,0 +1,127 @@
+"""Commands for a project's plugins: lock and sync."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from heimnetz_git.cli.command import command
+from heimnetz_git.cli.installing import carry_out, choose, parse_wishes, pinned, resolved_lock
+from heimnetz_git.cli.output import Answer
+from heimnetz_git.cli.session import Session
+from heimnetz_git.cli.settings import PROJECT_FILE, read_project
+from heimnetz_git.cli.user import DRY_RUN, YES
+from heimnetz_git.cli.words import count
+from heimnetz_git.errors import FileMissing, LockOutOfDate, printable
+from heimnetz_git.model.config import Project
+from heimnetz_git.model.lock import Lock
+
+if TYPE_CHECKING:
+    from heimnetz_git.resolve.request import Resolution
+
+__all__ = ["LOCK_FILE", "lock", "sync"]
+
+LOCK_FILE = "heimnetz.lock"
+
+
+@command(examples=("lock", "lock --upgrade", "lock --upgrade-plugin dhcp-leases", "lock --check"))
+@click.option("--upgrade", is_flag=True, help="Choose anew, the newest that fit.")
+@click.option("--upgrade-plugin", multiple=True, metavar="NAME", help="Choose this one anew.")
+@click.option("--check", is_flag=True, help="Write nothing; end with 8 if it would change.")
+def lock(session: Session, upgrade: bool, upgrade_plugin: tuple[str, ...], check: bool) -> Answer:
+    """Choose versions for a project and write its lock.
+
+    Reads 'plugins:' of the nearest heimnetz.yaml and writes heimnetz.lock beside it. What is
+    locked stays where it can.
+    """
+    from heimnetz_git.storage.yamlfile import dump
+
+    path, project = _project(session)
+    before = _read_lock(path)
+    found = resolved_lock(
+        session,
+        choose(
+            session,
+            pinned(session, parse_wishes(_wishes(project))),
+            locked=before,
+            upgrade=upgrade or frozenset(upgrade_plugin),
+        ),
+    )
+    target = path.with_name(LOCK_FILE)
+    data = dump(found)
+    changed = not target.is_file() or target.read_bytes() != data
+    if changed and check:
+        raise LockOutOfDate(f"{printable(str(target))} would change.", path=str(target))
+    if changed:
+        _write_lock(path, found)
+    what = "Locked" if changed else "Nothing changed:"
+    said = f"{what} {count(len(found.plugins), 'plugin')} in {target}."
+    return Answer(
+        {"path": str(target), "changed": changed, "lock": found},
+        [printable(said, longest=1000)],
+        narrates=True,
+    )
+
+
+@command(examples=("sync", "sync --locked --yes"))
+@click.option("--locked", is_flag=True, help="Refuse when the lock is not up to date.")
+@YES
+@DRY_RUN
+def sync(session: Session, locked: bool, yes: bool, dry_run: bool) -> Answer:
+    """Install exactly what a project's lock says.
+
+    Plugins that the project does not want are removed. Without --locked, a lock that is missing
+    or out of date is made first.
+    """
+    path, project = _project(session)
+    wishes = pinned(session, parse_wishes(_wishes(project)))
+    found = _read_lock(path)
+    try:
+        resolution = _held(session, found, wishes)
+    except LockOutOfDate:
+        if locked:
+            raise
+        resolution = choose(session, wishes, locked=found)
+        if not dry_run:
+            _write_lock(path, resolved_lock(session, resolution))
+    return carry_out(session, resolution, yes=yes, dry_run=dry_run, reason="sync")
+
+
+def _held(session: Session, found: Lock | None, wishes: dict[str, str]) -> Resolution:
+    """What the lock holds. Raises LockOutOfDate."""
+    from heimnetz_git.resolve.lock import from_lock
+
+    if found is None:
+        raise LockOutOfDate(f"There is no {LOCK_FILE}.")
+    session.catalog.follow(found.plugins)
+    return from_lock(found, session.catalog, session.environment, requested=wishes)
+
+
+def _project(session: Session) -> tuple[Path, Project]:
+    path = session.effective.project
+    if path is None:
+        raise FileMissing(
+            f"There is no {PROJECT_FILE} here or above.",
+            hint="Write one: 'format: 1' and 'plugins:' with a range for each name.",
+        )
+    return path, read_project(path)
+
+
+def _wishes(project: Project) -> list[str]:
+    return [f"{name}{span}" for name, span in project.plugins.items()]
+
+
+def _read_lock(project: Path) -> Lock | None:
+    from heimnetz_git.storage.yamlfile import read_file
+
+    path = project.with_name(LOCK_FILE)
+    return read_file(path, Lock) if path.is_file() else None
+
+
+def _write_lock(project: Path, lock: Lock) -> None:
+    from heimnetz_git.storage.home import write_atomic
+    from heimnetz_git.storage.yamlfile import dump
+
+    write_atomic(project.with_name(LOCK_FILE), dump(lock))
