@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -517,3 +518,30 @@ def test_a_requirement_that_is_missing_is_named() -> None:
     """And who requires it."""
     with pytest.raises(PluginNotFound, match="'b' is installed, which a requires"):
         start_order({"a": spec("a", "b")}, ["a"])
+
+
+HOST = """
+import sys, time
+from heimnetz_git.host.manager import PluginManager
+from heimnetz_git.host.spec import LaunchSpec
+import msgspec
+specs = msgspec.json.decode(sys.argv[1], type=list[LaunchSpec])
+plugins = PluginManager(specs, on_warning=lambda text: None)
+plugins.start()
+print(plugins.pid("probe"), flush=True)
+time.sleep(60)
+"""
+
+
+def test_plugins_die_with_their_host(tmp_path: Path) -> None:
+    """Even with one that is killed and can clean up nothing."""
+    specs = msgspec.json.encode([plugin(tmp_path, COUNTER)]).decode()
+    host = subprocess.Popen([sys.executable, "-c", HOST, specs], stdout=subprocess.PIPE, text=True)
+    with host:
+        pids = family(int(host.stdout.readline() if host.stdout else ""))
+        assert alive(pids) == pids
+        host.kill()
+    deadline = time.monotonic() + 5
+    while alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert alive(pids) == []

@@ -15,8 +15,9 @@ from heimnetz_git.host.denial import explain
 from heimnetz_git.host.failures import Raised
 from heimnetz_git.host.messages import HostCall
 from heimnetz_git.host.plugin import as_plain
-from heimnetz_git.host.process import LogLine, PluginProcess, profile_for
+from heimnetz_git.host.process import LogLine, PluginProcess
 from heimnetz_git.host.spec import LaunchSpec
+from heimnetz_git.host.start import profile_for
 from heimnetz_git.model.manifest import Compiled
 from heimnetz_git.sandbox.launcher import Launcher, Mode
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-import heimnetz_git
 from heimnetz_git.errors import (
     HeimnetzError,
     PluginCrashed,
@@ -29,12 +25,10 @@ from heimnetz_git.errors import (
 from heimnetz_git.host.calls import Calls, Chain, Pending
 from heimnetz_git.host.failures import Raised
 from heimnetz_git.host.messages import (
-    PROTOCOL,
     Error,
     Failure,
     FromPlugin,
     Greeting,
-    Hello,
     HostCall,
     HostResult,
     Log,
@@ -43,19 +37,15 @@ from heimnetz_git.host.messages import (
 from heimnetz_git.host.output import Output
 from heimnetz_git.host.rpc import HostSide
 from heimnetz_git.host.spec import LaunchSpec
+from heimnetz_git.host.start import command_for, describe_status, hello_for, profile_for
 from heimnetz_git.model.limits import seconds
-from heimnetz_git.sandbox.launcher import Launcher, end_tree, interpreter
-from heimnetz_git.sandbox.profile import Folders, Profile
+from heimnetz_git.sandbox.launcher import Launcher, end_tree
 
 __all__ = ["PluginProcess", "Route"]
 
 Route = Callable[[LaunchSpec, HostCall, Chain], Any]
 LogLine = Callable[[str, int, str], None]
 
-BOOTSTRAP = (
-    "import sys; sys.path += sys.argv[2:]; from heimnetz_git.host.worker import main;"
-    " main(int(sys.argv[1]), sys.argv[2:])"
-)
 GRACE = 2.0
 """Seconds that a plugin has for cleaning up before it is killed."""
 EXIT_STATUS_WITHIN = 0.5
@@ -243,11 +233,9 @@ class PluginProcess:
     def _launch(self) -> subprocess.Popen[bytes]:
         """Start the process and tell it who it is."""
         profile = profile_for(self.spec, self._launcher)
-        parents = list(dict.fromkeys(str(path.parent) for path in own_packages()))
-        flags = ["-I", "-S", "-P", "-B", "-X", "utf8", "-c", BOOTSTRAP]
         process = self._launcher.start(
             profile,
-            [interpreter(), *flags, str(self._child.fileno()), *parents],
+            command_for(self._child.fileno()),
             data=Path(self.spec.data),
             inherit=self._child.fileno(),
             output=self._child_out,
@@ -258,29 +246,10 @@ class PluginProcess:
         self._child_out = -1
         self._host.setblocking(False)
         self._promised = profile.confinement.promised() if sys.platform == "linux" else ()
+        hello = hello_for(self.spec, profile, self._environ, initialize=self._initialize)
         with self._lock:
-            self._write(self._side.hello(self._hello(profile)))
+            self._write(self._side.hello(hello))
         return process
-
-    def _hello(self, profile: Profile) -> Hello:
-        """The first message."""
-        spec = self.spec
-        granted = {
-            name: self._environ[name] for name in profile.environment if name in self._environ
-        }
-        return Hello(
-            PROTOCOL,
-            spec.name,
-            spec.version,
-            spec.entry_point,
-            spec.paths,
-            spec.data,
-            profile.confinement,
-            granted,
-            spec.permissions,
-            spec.config,
-            self._initialize,
-        )
 
     def _serve(self) -> None:
         """Move bytes until the process ends or is to be ended."""
@@ -384,23 +353,3 @@ class PluginProcess:
     def _last_words(self) -> str:
         """The last line that it printed, for an error message."""
         return f" Its last words: {self._output.last[-1][:300]}" if self._output.last else ""
-
-
-def own_packages() -> tuple[Path, Path]:
-    """The folders of heimnetz_git and msgspec, which a plugin's process needs to start."""
-    return Path(heimnetz_git.__file__).parent, Path(msgspec.__file__).parent
-
-
-def profile_for(spec: LaunchSpec, launcher: Launcher) -> Profile:
-    """The sandbox that a plugin gets on this machine."""
-    folders = Folders(spec.paths, spec.data, tuple(str(path) for path in own_packages()))
-    return launcher.profile(spec.name, spec.permissions, spec.limits, folders)
-
-
-def describe_status(status: int) -> str:
-    """An exit status in words; bubblewrap reports a signal as 128 + its number."""
-    number = -status if status < 0 else status - 128 if status > 128 else 0
-    try:
-        return f"by {signal.Signals(number).name}" if number else f"exit status {status}"
-    except ValueError:
-        return f"exit status {status}"

@@ -30,7 +30,29 @@ def schema_of(kind: Any, *, closed: bool = False) -> dict[str, Any]:
         schema = definitions.pop(name) | ({"$defs": definitions} if definitions else {})
     if closed and schema.get("type") == "object":
         schema["additionalProperties"] = False
+    _tidy(schema)
     return schema
+
+
+def _tidy(schema: Any) -> None:
+    """Write each description on one line: Python 3.13 began to strip docstrings' indentation.
+
+    So that a schema, and the wheel that it is in, is the same from every Python.
+    """
+    for key, inner in schema.items() if isinstance(schema, dict) else ():
+        if key == "description" and isinstance(inner, str):
+            schema[key] = " ".join(inner.split())
+        elif key in _NAMED and isinstance(inner, dict):
+            for one in inner.values():
+                _tidy(one)
+        elif key not in _LITERAL:
+            for one in inner if isinstance(inner, list) else [inner]:
+                _tidy(one)
+
+
+_NAMED = frozenset({"properties", "$defs", "patternProperties"})
+_LITERAL = frozenset({"default", "const", "enum", "examples"})
+"""Keywords of a schema whose values are schemas by name, and those whose values are data."""
 
 
 def _refers_to(value: Any, name: str) -> bool:

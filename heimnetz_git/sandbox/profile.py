@@ -227,7 +227,7 @@ def _promises(profile: Profile) -> Iterator[str]:
     """See Profile.promises."""
     confinement = profile.confinement
     if profile.isolated:
-        yield "Enforced by the kernel: it sees only its code, its data folder and granted files."
+        yield "Enforced by the kernel: of all files it sees its own, granted and system ones."
         yield "Enforced by the kernel: it cannot see or signal other processes."
     else:
         yield "NOT enforced: it can read and write whatever the user who started it can."
