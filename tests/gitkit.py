@@ -228,6 +228,7 @@ def _await(port: int) -> None:
 
 def has_git_daemon() -> bool:
     """Is ``git daemon`` there? It is a package of its own on some systems."""
-    program = shutil.which("git")
-    path = subprocess.run(["git", "--exec-path"], capture_output=True, check=True) if program else 0
-    return bool(path) and (Path(path.stdout.decode().strip()) / "git-daemon").exists()  # type: ignore[union-attr] # not 0
+    if shutil.which("git") is None:
+        return False
+    told = subprocess.run(["git", "--exec-path"], capture_output=True, check=True)
+    return (Path(told.stdout.decode().strip()) / "git-daemon").exists()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from heimnetz_git.errors import (
@@ -19,7 +20,7 @@ from heimnetz_git.errors import (
 )
 from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
 from heimnetz_git.model.layout import artifact_path
-from heimnetz_git.model.lock import LockedPlugin
+from heimnetz_git.model.lock import Lock, LockedPlugin
 from heimnetz_git.model.release import Artifact
 from heimnetz_git.registry import sync
 from heimnetz_git.registry.catalog import Catalog
@@ -160,12 +161,43 @@ def locked(name: str, registry: str) -> LockedPlugin:
     )
 
 
+def lock_of(plugin: LockedPlugin) -> Lock:
+    """A lock of that plugin alone."""
+    names = {plugin.registry: "elsewhere"}
+    return Lock(requested={}, host={}, python="3.11", registries=names, plugins=(plugin,))
+
+
 def test_a_lock_keeps_a_plugin_with_its_registry(place: Place) -> None:
-    """Whatever the index is called now; a registry that no index is of leaves it open."""
+    """Whatever the index is called now."""
     both = {"main": place.index("main", MAIN), "acme": place.index("acme", ACME)}
     with Catalog(place.home, both) as catalog:
-        catalog.follow([locked("clock", OTHER), locked("radio", "gone")])
+        assert catalog.follow(lock_of(locked("clock", OTHER))) == ()
         assert catalog.find("clock") == "acme"
+
+
+def test_a_locked_plugin_of_no_index_is_not_mistaken_for_a_namesake(place: Place) -> None:
+    """It stays as it is installed, else it is not there; the user may say where from."""
+    settings = {"main": place.index("main", MAIN)}
+    plugin = locked("radio", "gone")
+    with Catalog(place.home, settings) as catalog:
+        here = msgspec.structs.replace(catalog.releases("radio")[0], registry="gone")
+    with Catalog(place.home, settings) as catalog:
+        assert catalog.follow(lock_of(plugin)) == ()
+        with pytest.raises(IndexNotFound, match="no index is of that registry"):
+            catalog.releases("radio")
+    with Catalog(place.home, settings) as catalog:
+        assert catalog.follow(lock_of(plugin), [here]) == (here,)
+        assert catalog.registry_name(here) == "elsewhere"
+        assert catalog.releases("radio") == (here,)
+        assert catalog.pin("main/radio") == "radio"
+        assert [one.registry for one in catalog.releases("radio")] == [UUID]
+
+
+def test_a_pattern_says_where_a_locked_plugin_of_no_index_comes_from(place: Place) -> None:
+    """That is what patterns are for."""
+    settings = {"main": place.index("main", MAIN, patterns=("radio",))}
+    with Catalog(place.home, settings) as catalog:
+        assert catalog.follow(lock_of(locked("radio", "gone"))) == ()
         assert catalog.find("radio") == "main"
 
 

@@ -68,12 +68,13 @@ def by_ssh(root: Path) -> Iterator[str]:
 
 
 needs_daemon = pytest.mark.skipif(not has_git_daemon(), reason="git daemon is not installed")
+needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="ssh is a shell script here")
 TRANSPORTS = [
     pytest.param(by_path, id="path"),
     pytest.param(by_file_url, id="file"),
     pytest.param(http_server, id="http"),
     pytest.param(daemon, id="git", marks=needs_daemon),
-    pytest.param(by_ssh, id="ssh"),
+    pytest.param(by_ssh, id="ssh", marks=needs_shell),
 ]
 Transport = Callable[[Path], AbstractContextManager[str]]
 
@@ -281,6 +282,7 @@ def test_a_bad_server_is_a_network_error_in_time(
         assert time.monotonic() - began < 5
 
 
+@needs_shell
 def test_an_ssh_that_hangs_is_given_up(tmp_path: Path) -> None:
     """The program is ended, and leaves no process behind."""
     with by_ssh(tmp_path) as address:
@@ -356,6 +358,7 @@ with Repository.open(Path(sys.argv[1])) as repo:
 """
 
 
+@needs_shell
 def test_a_fetch_that_is_killed_leaves_the_old_or_the_new(
     server: Repository, client: Repository, tmp_path: Path
 ) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from heimnetz_git.errors import CorruptRepository, printable
 from heimnetz_git.model.finding import Problem
 from heimnetz_git.model.layout import PathKind, classify
-from heimnetz_git.model.registry import PluginEntry, Record
+from heimnetz_git.model.registry import PluginEntry, Record, RegistryInfo
 from heimnetz_git.model.release import Release
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import cachefile, index
@@ -18,9 +18,20 @@ from heimnetz_git.registry.cache import WAIT, Cache, StoredRelease, yank
 from heimnetz_git.registry.cachefile import SEPARATOR, Connection, Unusable, pack, unpack
 from heimnetz_git.registry.versionorder import is_prerelease, sort_key
 from heimnetz_git.storage.home import storage_errors
-from heimnetz_git.storage.repo import Change, Repository
+from heimnetz_git.storage.repo import Repository
 
-__all__ = ["Checkpoint", "Mirrored", "bring_up_to_date", "in_memory", "no_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "Feed",
+    "Mirrored",
+    "State",
+    "Taken",
+    "bring_up_to_date",
+    "in_memory",
+    "in_memory_of",
+    "mirror",
+    "no_checkpoint",
+]
 
 Checkpoint = Callable[[str], None]
 
@@ -38,6 +49,64 @@ class Mirrored(NamedTuple):
     rebuilt: bool = False
 
 
+class State(NamedTuple):
+    """What a cache mirrors: a tree, the commit that it is of, that commit's unix time."""
+
+    tree: str
+    commit: str
+    committed: int
+
+
+class Taken(NamedTuple):
+    """A plugin's file that differs between two states.
+
+    ``known`` is whether the old state has it, ``reading`` what it says in the new one, None where
+    it is gone.
+    """
+
+    path: str
+    known: bool
+    reading: index.Reading | None
+
+
+class Feed(Protocol):
+    """An index at one state, whatever carries it: what a cache is written from."""
+
+    def state(self) -> State:
+        """Which state that is."""
+
+    def info(self) -> RegistryInfo:
+        """Who the registry is."""
+
+    def since(self, base: str | None) -> Iterator[Taken]:
+        """The files of plugins that differ from the tree ``base``; all of them when it is None.
+
+        Raises Unusable or CorruptRepository when that tree is not known here.
+        """
+
+
+class RepositoryFeed(NamedTuple):
+    """A commit of a repository as a feed."""
+
+    repo: Repository
+    commit: str
+
+    def state(self) -> State:
+        """Which state that is."""
+        return State(self.repo.tree(self.commit), self.commit, self.repo.commit_time(self.commit))
+
+    def info(self) -> RegistryInfo:
+        """Who the registry is."""
+        return index.registry_info(self.repo, self.repo.tree(self.commit))
+
+    def since(self, base: str | None) -> Iterator[Taken]:
+        """The files of plugins that differ from the tree ``base``."""
+        for change in self.repo.diff(base, self.repo.tree(self.commit)):
+            if classify(change.path).kind in index.KINDS:
+                reading = index.read_file(self.repo, change.new) if change.new else None
+                yield Taken(change.path, change.old is not None, reading)
+
+
 Write = Callable[[Connection, str | None], Mirrored]
 
 
@@ -51,27 +120,52 @@ def bring_up_to_date(
     reporter: Reporter = SILENT,
     checkpoint: Checkpoint = no_checkpoint,
 ) -> Mirrored:
-    """Makes the cache at ``path`` mirror ``commit``; the caller is its only writer.
+    """Makes the cache at ``path`` mirror ``commit`` of ``repo``; as ``mirror``."""
+    return mirror(
+        path,
+        RepositoryFeed(repo, commit),
+        aside=aside,
+        timeout=timeout,
+        reporter=reporter,
+        checkpoint=checkpoint,
+    )
+
+
+def mirror(
+    path: Path,
+    feed: Feed,
+    *,
+    aside: Path,
+    timeout: float = WAIT,
+    reporter: Reporter = SILENT,
+    checkpoint: Checkpoint = no_checkpoint,
+) -> Mirrored:
+    """Makes the cache at ``path`` say what ``feed`` says; the caller is its only writer.
 
     Reads only what differs from the tree that it mirrors. One that cannot be trusted, or mirrors a
-    tree that ``repo`` does not have, is built anew as the file ``aside`` (on the same disk) and
+    tree that the feed does not know, is built anew as the file ``aside`` (on the same disk) and
     moved into place. Whenever this ends, the file is as it was or whole and new.
     """
 
     def write(connection: Connection, base: str | None) -> Mirrored:
-        return _Writer(connection, repo, reporter).write(base, commit)
+        return _Writer(connection, reporter).write(base, feed)
 
     try:
-        return _advance(path, commit, write, timeout, checkpoint)
+        return _advance(path, feed.state().commit, write, timeout, checkpoint)
     except (Unusable, CorruptRepository):
         return _rebuild(path, aside, write, checkpoint)
 
 
 def in_memory(repo: Repository, commit: str, index_name: str) -> Cache:
     """A cache of ``commit`` that lives in memory: for a home that cannot be written to."""
+    return in_memory_of(RepositoryFeed(repo, commit), index_name)
+
+
+def in_memory_of(feed: Feed, index_name: str) -> Cache:
+    """A cache of what ``feed`` says that lives in memory."""
     connection = cachefile.create(None)
     try:
-        _Writer(connection, repo, SILENT).write(None, commit)
+        _Writer(connection, SILENT).write(None, feed)
     except BaseException:
         connection.close()
         raise
@@ -121,67 +215,61 @@ def _forget_journal(path: Path) -> None:
 class _Writer:
     """Turns the files of an index into rows, within the caller's transaction."""
 
-    def __init__(self, connection: Connection, repo: Repository, reporter: Reporter) -> None:
+    def __init__(self, connection: Connection, reporter: Reporter) -> None:
         self._run = connection.execute
-        self._repo = repo
         self._reporter = reporter
         self._touched: set[str] = set()
         self._changed: set[str] = set()
         self._added = self._removed = 0
 
-    def write(self, old_tree: str | None, commit: str) -> Mirrored:
-        """Every difference between ``old_tree`` and the commit's tree, then the commit itself."""
-        tree = self._repo.tree(commit)
+    def write(self, base: str | None, feed: Feed) -> Mirrored:
+        """Every difference between the tree ``base`` and the feed's state, then that state."""
         self._reporter.start("Reading the index")
         try:
-            for change in self._repo.diff(old_tree, tree):
-                self._take(change)
+            for taken in feed.since(base):
+                self._take(taken)
                 self._reporter.advance()
             for name in sorted(self._touched):
                 self._list_again(name)
         finally:
             self._reporter.done()
-        info = index.registry_info(self._repo, tree)
-        self._set("info", pack(info))
-        self._set("state", pack((tree, commit, self._repo.commit_time(commit))))
+        self._set("info", pack(feed.info()))
+        self._set("state", pack(feed.state()))
         return Mirrored(self._added, len(self._changed), self._removed)
 
     def _set(self, key: str, value: bytes) -> None:
         self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def _take(self, change: Change) -> None:
-        kind = classify(change.path)
-        if kind.kind not in index.KINDS:
-            return
+    def _take(self, taken: Taken) -> None:
+        kind, reading = classify(taken.path), taken.reading
         self._touched.add(kind.name)
-        self._run("DELETE FROM skipped WHERE path = ?", (_shown(change.path),))
-        reading = index.read_file(self._repo, change.new) if change.new else None
+        self._run("DELETE FROM skipped WHERE path = ?", (_shown(taken.path),))
         if reading and reading.problems:
-            self._skip(change.path, reading.problems)
+            self._skip(taken.path, reading.problems)
         value = reading.value if reading else None
         if kind.kind == "release":
-            self._release(kind, change, value if isinstance(value, Release) else None)
+            self._release(kind, taken, value if isinstance(value, Release) else None)
         elif kind.kind == "plugin":
-            self._plugin(kind, change, value if isinstance(value, PluginEntry) else None)
+            self._plugin(kind, taken, value if isinstance(value, PluginEntry) else None)
         else:
             self._record(kind, value if isinstance(value, Record) else None)
 
     def _skip(self, path: str, problems: tuple[Problem, ...]) -> None:
         self._run("INSERT OR REPLACE INTO skipped VALUES (?, ?)", (_shown(path), pack(problems)))
 
-    def _release(self, kind: PathKind, change: Change, value: Release | None) -> None:
+    def _release(self, kind: PathKind, taken: Taken, value: Release | None) -> None:
         before = self._run("DELETE FROM release WHERE name = ? AND version = ?", kind[1:]).rowcount
-        if value is None or change.new is None:
+        if value is None or taken.reading is None:
             self._removed += before
             return
         order, pre = sort_key(value.version), is_prerelease(value.version)
         row = (
             value.name,
             value.version,
-            change.new.oid,
+            taken.reading.oid,
             order,
             pre,
-            pack(StoredRelease(change.new.oid, value)),
+            pack(StoredRelease(taken.reading.oid, value)),
         )
         self._run("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)", row)
         if before:
@@ -189,12 +277,12 @@ class _Writer:
         else:
             self._added += 1
 
-    def _plugin(self, kind: PathKind, change: Change, value: PluginEntry | None) -> None:
-        if change.old and change.new:
+    def _plugin(self, kind: PathKind, taken: Taken, value: PluginEntry | None) -> None:
+        if taken.known and taken.reading:
             self._changed.add(kind.name)
         self._run("DELETE FROM plugin WHERE name = ?", (kind.name,))
-        if change.new:
-            row = (kind.name, change.new.oid, None if value is None else pack(value))
+        if taken.reading:
+            row = (kind.name, taken.reading.oid, None if value is None else pack(value))
             self._run("INSERT INTO plugin VALUES (?, ?, ?)", row)
 
     def _record(self, kind: PathKind, value: Record | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
@@ -19,7 +19,7 @@ from heimnetz_git.errors import (
     printable,
 )
 from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
-from heimnetz_git.model.lock import Candidate, LockedPlugin
+from heimnetz_git.model.lock import Candidate, Lock, LockedPlugin
 from heimnetz_git.model.names import index_name, plugin_name
 from heimnetz_git.model.registry import PluginEntry, RegistryInfo
 from heimnetz_git.model.release import Artifact
@@ -58,6 +58,20 @@ class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[Skipped, ...]
 
 
+class _Held(NamedTuple):
+    """A locked plugin whose registry no index is of, and its release if that is installed."""
+
+    locked: LockedPlugin
+    registry: str
+    installed: Candidate | None
+
+    def index(self) -> str:
+        """The index it came from, which may be gone. Raises IndexNotFound if it is not here."""
+        if self.installed is None:
+            raise _of_no_index(self.locked, self.registry)
+        return self.installed.index
+
+
 class Catalog:
     """The indexes of a home; a context manager. A resolver's universe.
 
@@ -82,6 +96,7 @@ class Catalog:
         self.indexes = {index_name(name): settings for name, settings in indexes.items()}
         self._opened = OpenIndexes(home, bundled, reporter)
         self._pins: dict[str, str] = {}
+        self._held: dict[str, _Held] = {}
         self._releases: dict[str, tuple[Candidate, ...]] = {}
 
     def __enter__(self) -> Catalog:
@@ -105,6 +120,8 @@ class Catalog:
         asked, bare = _split(name)
         if asked:
             return self._find_in(asked, bare)
+        if held := self._held.get(bare):
+            return held.index()
         for group in self._groups(bare):
             having = [index for index in group if self._has(index, bare)]
             if len(having) > 1:
@@ -121,21 +138,40 @@ class Catalog:
         asked, bare = _split(name)
         if asked:
             self._pins[bare] = self._find_in(asked, bare)
+            self._held.pop(bare, None)
             self._releases.pop(bare, None)
         return bare
 
-    def follow(self, locked: Iterable[LockedPlugin]) -> None:
-        """Takes each plugin from the registry that it was locked from, where an index is of it."""
+    def follow(self, lock: Lock, installed: Iterable[Candidate] = ()) -> tuple[Candidate, ...]:
+        """Takes each plugin from the registry that it was locked from.
+
+        Where no index is of that registry, the name is not looked for elsewhere, as a namesake is
+        another plugin, unless the user pins or routes it: there is one release of it, that of
+        ``installed``, or none. Returns those that so stay as they are.
+        """
         known = {self.info(index).id: index for index in self.indexes}
-        for plugin in locked:
+        have = {(one.release.name, one.registry, one.release.version): one for one in installed}
+        for plugin in lock.plugins:
             index = known.get(plugin.registry)
             if index is not None and self._may_serve(index, plugin.name):
                 self._pins.setdefault(plugin.name, index)
+            elif index is None and not self._routed(plugin.name) and plugin.name not in self._pins:
+                here = have.get((plugin.name, plugin.registry, plugin.version))
+                registry = lock.registries.get(plugin.registry, "")
+                self._held[plugin.name] = _Held(plugin, registry, here)
+        return tuple(held.installed for held in self._held.values() if held.installed)
+
+    def registry_name(self, candidate: Candidate) -> str:
+        """What the registry of a candidate calls itself."""
+        held = self._held.get(candidate.release.name)
+        if held and held.locked.registry == candidate.registry:
+            return held.registry
+        return self.info(candidate.index).name
 
     def releases(self, name: str) -> tuple[Candidate, ...]:
         """Every release of a plugin, newest first, yanked ones too; none when it is unknown.
 
-        Raises AmbiguousName.
+        Raises AmbiguousName, IndexNotFound for a plugin that is held to a registry of no index.
         """
         if name not in self._releases:
             self._releases[name] = self._read_releases(name)
@@ -219,6 +255,8 @@ class Catalog:
         return data
 
     def _read_releases(self, name: str) -> tuple[Candidate, ...]:
+        if (held := self._held.get(name)) and held.installed:
+            return (held.installed,)
         try:
             index = self.find(name)
         except PluginNotFound:
@@ -250,11 +288,7 @@ class Catalog:
         for index in [pinned] if pinned else self.indexes:
             if self.info(index).id == locked.registry:
                 return index
-        raise IndexNotFound(
-            f"{locked.name!r} was locked from the registry {printable(locked.registry)}, and no"
-            " index is of that registry.",
-            registry=printable(locked.registry),
-        )
+        raise _of_no_index(locked, "")
 
     def _find_in(self, index: str, name: str) -> str:
         self._known(index)
@@ -308,6 +342,17 @@ class Catalog:
         if meant:
             said += f" Did you mean {' or '.join(repr(one) for one in meant)}?"
         return PluginNotFound(said, name=name, indexes=places, suggestions=list(meant))
+
+
+def _of_no_index(locked: LockedPlugin, registry: str) -> IndexNotFound:
+    named = f"{printable(registry)!r} ({printable(locked.registry)})"
+    return IndexNotFound(
+        f"{locked.name!r} was locked from the registry"
+        f" {named if registry else printable(locked.registry)}, and no index is of that registry.",
+        hint="Add that registry with 'heimnetz-git index add', or say index/name for another.",
+        name=locked.name,
+        registry=printable(locked.registry),
+    )
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -100,21 +100,29 @@ def judge_update(repo: Repository, old_tree: str | None, new_tree: str) -> tuple
 
 def _of_tree(repo: Repository, head: str, changes: Iterable[Change]) -> Iterator[Finding]:
     """What the rules for every change find, in one pass; at most a hundred findings."""
-    found, folders = 0, set()
+    seen: set[str] = set()
+    found = 0
     for count, change in enumerate(changes):
         if count > MOST_ENTRIES:
             yield finding("too-many-files", change.path, f"It has more than {MOST_ENTRIES} files.")
             return
-        if change.new is not None:
-            folders.add(change.path.rpartition("/")[0])
-        for rule in CHANGE_RULES:
-            for one in rule(change):
-                found += 1
-                yield one
+        for one in _of_change(repo, head, change, seen):
+            found += 1
+            yield one
         if found >= MOST_FINDINGS:
             return
-    above = {upper for folder in folders for upper in law_tree.folders_of(folder)}
-    yield from islice(law_tree.path_collision(repo, head, folders | above), MOST_FINDINGS)
+
+
+def _of_change(repo: Repository, head: str, change: Change, seen: set[str]) -> Iterator[Finding]:
+    for rule in CHANGE_RULES:
+        yield from rule(change)
+    if change.new is None:
+        return
+    for folder in law_tree.folders_of(change.path):
+        if folder in seen:
+            return
+        seen.add(folder)
+        yield from islice(law_tree.path_collision(repo, head, folder), MOST_FINDINGS)
 
 
 def _guarded(rule: Rule, case: Case) -> list[Finding]:

@@ -62,7 +62,7 @@ def shared_file(case: Case) -> Iterator[Finding]:
 
 
 def one_release(case: Case) -> Iterator[Finding]:
-    """A submission adds exactly one release."""
+    """A submission adds exactly one release: not none, and not several at once."""
     if len(case.added) != 1:
         where = case.added[1].path if case.added else "plugins"
         yield finding("one-release", where, f"It adds {len(case.added)} releases instead of one.")

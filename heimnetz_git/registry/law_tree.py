@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Severity
@@ -30,9 +30,13 @@ REGULAR = 0o100644
 LONGEST_PATH = 240
 _MODES = {0o120000: "a symbolic link", 0o160000: "a submodule", 0o100755: "marked as a program"}
 _IMMUTABLE = {"release": "release", "signature": "signature", "artifact": "wheel"}
-_SAFE = re.compile(r"(?:[a-z0-9_][A-Za-z0-9._+!-]*/)*[A-Za-z0-9_][A-Za-z0-9._+!-]*[A-Za-z0-9_]")
+_DEVICE = r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])"
+_SAFE = re.compile(
+    rf"(?!(?:.*/)?(?i:{_DEVICE})(?:[./]|$))"
+    r"(?:[a-z0-9_][A-Za-z0-9._+!-]*/)*[A-Za-z0-9_][A-Za-z0-9._+!-]*[A-Za-z0-9_]"
+)
 _FORBIDDEN = re.compile(r'[\\:*?"<>|]')
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(rf"{_DEVICE}(?:\..*)?", re.IGNORECASE)
 _GIT = re.compile(r"\.git|git~[0-9]+", re.IGNORECASE)
 
 
@@ -114,25 +118,23 @@ def path_length(change: Change) -> Iterator[Finding]:
             yield finding("path-length", change.path, f"The path is {length} bytes long.")
 
 
-def path_collision(repo: Repository, head: str, folders: Iterable[str]) -> Iterator[Finding]:
+def path_collision(repo: Repository, head: str, folder: str) -> Iterator[Finding]:
     """No two names of a folder are the same but for case or Unicode form.
 
-    On many systems they are one file, and which of both it is depends on chance. Looks into the
-    folders that changed.
+    On many systems they are one file, and which of both it is depends on chance. Looks into each
+    folder that has a change in or below it.
     """
-    for folder in sorted(folders):
-        names = repo.names(head, folder)
-        folded: dict[str, str] = {}
-        for name in names:
-            twin = folded.setdefault(_folded(name), name)
-            if twin != name:
-                path = f"{folder}/{name}" if folder else name
-                yield finding(
-                    "path-collision",
-                    path,
-                    f"{printable(name)!r} and {printable(twin)!r} are one name on many systems.",
-                    severity=Severity.CRITICAL,
-                )
+    folded: dict[str, str] = {}
+    for name in repo.names(head, folder):
+        twin = folded.setdefault(_folded(name), name)
+        if twin != name:
+            path = f"{folder}/{name}" if folder else name
+            yield finding(
+                "path-collision",
+                path,
+                f"{printable(name)!r} and {printable(twin)!r} are one name on many systems.",
+                severity=Severity.CRITICAL,
+            )
 
 
 def _folded(name: str) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self, TypeVar, cast
+from typing import Self, TypeVar
 
-from dulwich.object_store import ObjectStoreGraphWalker
 from dulwich.objects import ObjectID
 from dulwich.refs import DiskRefsContainer, Ref, check_ref_format
 
@@ -19,9 +17,9 @@ from heimnetz_git.errors import (
     printable,
 )
 from heimnetz_git.model.report import SILENT, Reporter
-from heimnetz_git.storage import repo_copy, repo_folder, repo_trees
+from heimnetz_git.storage import repo_copy, repo_folder, repo_transfer, repo_trees
 from heimnetz_git.storage.repo_connect import local_folder, shown
-from heimnetz_git.storage.repo_objects import NUMBERS, Commit, Objects, object_id, writing
+from heimnetz_git.storage.repo_objects import Commit, Objects, object_id, writing
 from heimnetz_git.storage.repo_remote import Remote
 from heimnetz_git.storage.repo_trees import Change, Entry, Node
 
@@ -188,6 +186,11 @@ class Repository:
         """Commits whose parents were left out by a fetch with a depth."""
         return repo_folder.read_shallow(self.path)
 
+    def tips(self) -> frozenset[str]:
+        """Every commit that a ref points to and that is here: all behind it is here too."""
+        tips = {oid.decode() for oid in self._refs.as_dict().values()}
+        return frozenset(oid for oid in tips if oid in self.objects)
+
     def fetch(
         self,
         url: str,
@@ -204,12 +207,13 @@ class Repository:
         NetworkError (DownloadFailed when it broke off), CorruptRepository.
         """
         folder = local_folder(url)
-        if folder is not None:
-            heads = self._fetch_folder(folder, branches, reporter)
-        else:
-            heads = self._fetch_network(
-                url, branches, depth=depth, reporter=reporter, timeout=timeout
+        if folder is None:
+            heads = repo_transfer.fetch_network(
+                self, url, branches, depth=depth, reporter=reporter, timeout=timeout
             )
+        else:
+            with Repository.open(folder) as source:
+                heads = repo_transfer.fetch_folder(self, source, branches, reporter)
         for name, oid in heads.items():
             self.objects.tree(self.tree(oid))
             repo_folder.write_ref(self.path, ORIGIN + name, oid)
@@ -242,97 +246,24 @@ class Repository:
         found = self.objects.commit(oid)
         return found._replace(parents=()) if oid in self.shallow() else found
 
-    def _tips(self) -> frozenset[str]:
-        """Every commit that a ref points to and that is here: all behind it is here too."""
-        tips = {oid.decode() for oid in self._refs.as_dict().values()}
-        return frozenset(oid for oid in tips if oid in self.objects)
-
-    def _fetch_folder(
-        self, folder: Path, branches: Sequence[str], reporter: Reporter
-    ) -> dict[str, str]:
-        with Repository.open(folder) as source:
-            found = {name: source.branch(name) for name in branches}
-            heads = {name: oid for name, oid in found.items() if oid is not None}
-            have, cut = self._tips(), source.shallow()
-            if cut - self.shallow():
-                repo_folder.write_shallow(self.path, self.shallow() | cut)
-            if not have:
-                repo_copy.copy_all(source.objects, self.objects, reporter)
-            elif not have.issuperset(heads.values()):
-                known = [oid for oid in have if oid in source.objects]
-                repo_copy.copy_missing(
-                    source.objects,
-                    self.objects,
-                    heads.values(),
-                    known,
-                    shallow=cut,
-                    reporter=reporter,
-                )
-        return heads
-
-    def _fetch_network(
-        self,
-        url: str,
-        branches: Sequence[str],
-        *,
-        depth: int | None,
-        reporter: Reporter,
-        timeout: float,
-    ) -> dict[str, str]:
-        tips, shallow = self._tips(), self.shallow()
-        walker = ObjectStoreGraphWalker(
-            [ObjectID(oid.encode()) for oid in sorted(tips)],
-            lambda oid: [ObjectID(one.encode()) for one in self.parents(oid.decode())],
-            {ObjectID(oid.encode()) for oid in shallow},
-        )
-        with (
-            writing(self.path),
-            tempfile.TemporaryFile(dir=self.path / "objects", prefix="tmp_pack_") as pack,
-            Remote(url, timeout=timeout) as remote,
-        ):
-            got = remote.fetch(
-                branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter
-            )
-            if pack.tell():
-                pack.seek(0)
-                self.objects.add_pack(cast("BinaryIO", pack))
-        if got.shallow - shallow or got.unshallow & shallow:
-            repo_folder.write_shallow(self.path, (shallow | got.shallow) - got.unshallow)
-        return got.heads
-
     def _send(
         self, url: str, branch: str, commit: str | None, *, expect: str | None, timeout: float
     ) -> None:
         folder = local_folder(url)
         target = repo_folder.check(folder) if folder is not None else None
-        if target is not None and not repo_folder.has_hooks(target):
-            self._send_to_folder(target, branch, commit, expect)
+        if target is None or repo_folder.has_hooks(target):
+            repo_transfer.send_network(
+                self, url, branch, commit, expect=expect, timeout=timeout, receive_pack=target
+            )
             return
-
-        def objects(have: frozenset[str]) -> list[tuple[int, str, bytes]]:
-            known = [oid for oid in have if oid in self.objects]
-            wants = [commit] if commit else []
-            oids = list(repo_copy.missing(self.objects, wants, known, self.shallow()))
-            read = ((oid, *self.objects.raw(oid)) for oid in oids)
-            return [(NUMBERS[kind], oid, data) for oid, kind, data in read]
-
-        with Remote(url, timeout=timeout, receive_pack=target) as remote:
-            remote.push(branch, commit, objects, expect=expect)
-
-    def _send_to_folder(
-        self, folder: Path, branch: str, commit: str | None, expect: str | None
-    ) -> None:
-        with Repository(folder) as target:
+        with Repository(target) as other:
             if commit is None:
-                done = target.delete_branch(branch, expect=expect)
+                done = other.delete_branch(branch, expect=expect)
             else:
-                known = [oid for oid in target._tips() if oid in self.objects]
-                repo_copy.copy_missing(
-                    self.objects, target.objects, [commit], known, shallow=self.shallow()
-                )
-                done = target.set_branch(branch, commit, expect=expect)
+                repo_transfer.copy_commit(self, other, commit)
+                done = other.set_branch(branch, commit, expect=expect)
         if not done:
-            raise RemoteRefused(f"{branch!r} at {folder} was changed by somebody else meanwhile.")
+            raise RemoteRefused(f"{branch!r} at {target} was changed by somebody else meanwhile.")
 
     def _locked(self, action: Callable[[], Done]) -> Done:
         with writing(self.path):

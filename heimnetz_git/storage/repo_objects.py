@@ -118,6 +118,8 @@ class Objects:
             tree = self._trees[oid] = decode(self.read(oid, "tree"), oid)
             if len(self._trees) > TREES_KEPT:
                 self._trees.popitem(last=False)
+        else:
+            self._trees.move_to_end(oid)
         return tree
 
     def commit(self, oid: str) -> Commit:

@@ -40,9 +40,16 @@ def edit(data: bytes, changes: Changes, source: str) -> bytes:
     windows = "\r\n" in text
     text = text.replace("\r\n", "\n") if windows else text
     for path, value in changes.items():
-        plain = msgspec.to_builtins(value)
-        text = _changed(text, _steps(path), plain, source)
+        text = _changed(text, _steps(path), _plain(value), source)
     return (text.replace("\n", "\r\n") if windows else text).encode()
+
+
+def _plain(value: object) -> Any:
+    """``value`` as what the parser gives back: text, numbers, dictionaries and lists."""
+    found = msgspec.to_builtins(value)
+    if isinstance(found, dict):
+        return {key: _plain(inner) for key, inner in found.items()}
+    return [_plain(inner) for inner in found] if isinstance(found, (list, tuple)) else found
 
 
 def _steps(path: str | Path) -> Path:
@@ -218,6 +225,8 @@ def _round_trip(text: str, _tree: Node, steps: Path, value: Any) -> str | None:
     try:
         document = yaml.load(text)
     except YAMLError:  # the two parsers do not agree on this file
+        return None
+    if document is None:
         return None
     place = document
     for step in steps[:-1]:

@@ -1,0 +1,129 @@
+"""Bringing commits from one repository to another: by folder or by network, objects before refs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from dulwich.object_store import ObjectStoreGraphWalker
+from dulwich.objects import ObjectID
+
+from heimnetz_git.model.report import Reporter
+from heimnetz_git.storage import repo_copy, repo_folder
+from heimnetz_git.storage.repo_objects import NUMBERS, Objects, writing
+from heimnetz_git.storage.repo_remote import Remote
+
+__all__ = ["End", "copy_commit", "fetch_folder", "fetch_network", "send_network"]
+
+
+class End(Protocol):
+    """A repository at one end of a transfer."""
+
+    path: Path
+    objects: Objects
+
+    def branch(self, name: str) -> str | None:
+        """The commit of a branch."""
+
+    def parents(self, commit: str) -> tuple[str, ...]:
+        """The commits before it."""
+
+    def shallow(self) -> frozenset[str]:
+        """Where history was cut."""
+
+    def tips(self) -> frozenset[str]:
+        """Every commit that a ref points to."""
+
+
+def fetch_folder(
+    target: End, source: End, branches: Sequence[str], reporter: Reporter
+) -> dict[str, str]:
+    """Copy what ``target`` lacks of these branches; those that the source has -> commit.
+
+    A target without refs gets the source's packs as they are, others just what is new.
+    """
+    found = {name: source.branch(name) for name in branches}
+    heads = {name: oid for name, oid in found.items() if oid is not None}
+    have, cut = target.tips(), source.shallow()
+    if cut - target.shallow():
+        repo_folder.write_shallow(target.path, target.shallow() | cut)
+    if not have:
+        repo_copy.copy_all(source.objects, target.objects, reporter)
+    elif not have.issuperset(heads.values()):
+        known = [oid for oid in have if oid in source.objects]
+        repo_copy.copy_missing(
+            source.objects,
+            target.objects,
+            heads.values(),
+            known,
+            shallow=cut,
+            reporter=reporter,
+        )
+    return heads
+
+
+def fetch_network(
+    target: End,
+    url: str,
+    branches: Sequence[str],
+    *,
+    depth: int | None,
+    reporter: Reporter,
+    timeout: float,
+) -> dict[str, str]:
+    """Ask a server for what ``target`` lacks of these branches; those that it has -> commit."""
+    tips, shallow = target.tips(), target.shallow()
+    walker = ObjectStoreGraphWalker(
+        [_id(oid) for oid in sorted(tips)],
+        lambda oid: [_id(parent) for parent in target.parents(oid.decode())],
+        {_id(oid) for oid in shallow},
+    )
+    with (
+        writing(target.path),
+        tempfile.TemporaryFile(dir=target.path / "objects", prefix="tmp_pack_") as pack,
+        Remote(url, timeout=timeout) as remote,
+    ):
+        got = remote.fetch(branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter)
+        if pack.tell():
+            pack.seek(0)
+            target.objects.add_pack(cast("BinaryIO", pack))
+    if got.shallow - shallow or got.unshallow & shallow:
+        repo_folder.write_shallow(target.path, (shallow | got.shallow) - got.unshallow)
+    return got.heads
+
+
+def copy_commit(source: End, target: End, commit: str) -> None:
+    """Copy a commit and what it needs to another folder; no ref is touched."""
+    known = [oid for oid in target.tips() if oid in source.objects]
+    repo_copy.copy_missing(
+        source.objects, target.objects, [commit], known, shallow=source.shallow()
+    )
+
+
+def send_network(  # one command to a server
+    source: End,
+    url: str,
+    branch: str,
+    commit: str | None,
+    *,
+    expect: str | None,
+    timeout: float,
+    receive_pack: Path | None = None,
+) -> None:
+    """Point a branch of a server to a commit, or remove it when None. Raises RemoteRefused."""
+
+    def objects(have: frozenset[str]) -> list[tuple[int, str, bytes]]:
+        known = [oid for oid in have if oid in source.objects]
+        wants = [commit] if commit else []
+        oids = list(repo_copy.missing(source.objects, wants, known, source.shallow()))
+        read = ((oid, *source.objects.raw(oid)) for oid in oids)
+        return [(NUMBERS[kind], oid, data) for oid, kind, data in read]
+
+    with Remote(url, timeout=timeout, receive_pack=receive_pack) as remote:
+        remote.push(branch, commit, objects, expect=expect)
+
+
+def _id(oid: str) -> ObjectID:
+    return ObjectID(oid.encode())
