@@ -178,7 +178,7 @@ def test_a_lock_keeps_a_plugin_with_its_registry(place: Place) -> None:
 def test_a_locked_plugin_of_no_index_is_not_mistaken_for_a_namesake(place: Place) -> None:
     """It stays as it is installed, else it is not there; the user may say where from."""
     settings = {"main": place.index("main", MAIN)}
-    plugin = locked("radio", "gone")
+    plugin = msgspec.structs.replace(locked("radio", "gone"), version="0.1.0")
     with Catalog(place.home, settings) as catalog:
         here = msgspec.structs.replace(catalog.releases("radio")[0], registry="gone")
     with Catalog(place.home, settings) as catalog:

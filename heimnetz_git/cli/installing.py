@@ -29,6 +29,7 @@ __all__ = [
     "active_lock",
     "carry_out",
     "choose",
+    "follow",
     "parse_wishes",
     "pinned",
     "remove",
@@ -72,6 +73,22 @@ def pinned(session: Session, wishes: Mapping[str, str]) -> dict[str, str]:
     return {session.catalog.pin(name): span for name, span in wishes.items()}
 
 
+def follow(session: Session, lock: Lock) -> None:
+    """Keep locked plugins with their registries; tell of those whose registry is gone."""
+    from heimnetz_git.model.lock import Candidate
+
+    installed = [
+        Candidate(release=one.release, registry=one.registry, index=one.index, oid=one.oid)
+        for one in session.receipts.values()
+    ]
+    for stays in session.catalog.follow(lock, installed):
+        name, version = stays.release.name, stays.release.version
+        session.output.warn(
+            f"{name} stays at {version}: no index is of the registry that it came from,"
+            f" '{session.catalog.registry_name(stays)}'."
+        )
+
+
 def active_lock(session: Session) -> Lock:
     """What is active, as a lock; an empty one before the first installation."""
     if session.generation is not None:
@@ -96,7 +113,7 @@ def choose(
     from heimnetz_git.resolve.resolver import resolve
 
     if locked is not None:
-        session.catalog.follow(locked.plugins)
+        follow(session, locked)
     request = Request(
         requested=dict(requested),
         locked=locked,
@@ -113,7 +130,7 @@ def resolved_lock(session: Session, resolution: Resolution) -> Lock:
     from heimnetz_git.resolve.request import Request
 
     chosen = resolution.chosen.values()
-    names = {one.registry: session.catalog.info(one.index).name for one in chosen}
+    names = {one.registry: session.catalog.registry_name(one) for one in chosen}
     request = Request(requested=resolution.requested)
     return to_lock(resolution, request, session.environment, names)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from heimnetz_git.cli.command import command
-from heimnetz_git.cli.installing import carry_out, choose, parse_wishes, pinned, resolved_lock
+from heimnetz_git.cli.installing import (
+    carry_out,
+    choose,
+    follow,
+    parse_wishes,
+    pinned,
+    resolved_lock,
+)
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.settings import PROJECT_FILE, read_project
@@ -39,7 +46,7 @@ def lock(session: Session, upgrade: bool, upgrade_plugin: tuple[str, ...], check
     from heimnetz_git.storage.yamlfile import dump
 
     path, project = _project(session)
-    before = _read_lock(path)
+    before = _read_lock(session, path)
     found = resolved_lock(
         session,
         choose(
@@ -76,8 +83,8 @@ def sync(session: Session, locked: bool, yes: bool, dry_run: bool) -> Answer:
     or out of date is made first.
     """
     path, project = _project(session)
+    found = _read_lock(session, path)
     wishes = pinned(session, parse_wishes(_wishes(project)))
-    found = _read_lock(path)
     try:
         resolution = _held(session, found, wishes)
     except LockOutOfDate:
@@ -95,7 +102,6 @@ def _held(session: Session, found: Lock | None, wishes: dict[str, str]) -> Resol
 
     if found is None:
         raise LockOutOfDate(f"There is no {LOCK_FILE}.")
-    session.catalog.follow(found.plugins)
     return from_lock(found, session.catalog, session.environment, requested=wishes)
 
 
@@ -113,11 +119,16 @@ def _wishes(project: Project) -> list[str]:
     return [f"{name}{span}" for name, span in project.plugins.items()]
 
 
-def _read_lock(project: Path) -> Lock | None:
+def _read_lock(session: Session, project: Path) -> Lock | None:
+    """The project's lock, if there is one; its plugins come from their registries from now on."""
     from heimnetz_git.storage.yamlfile import read_file
 
     path = project.with_name(LOCK_FILE)
-    return read_file(path, Lock) if path.is_file() else None
+    if not path.is_file():
+        return None
+    found = read_file(path, Lock)
+    follow(session, found)
+    return found
 
 
 def _write_lock(project: Path, lock: Lock) -> None:

@@ -9,7 +9,7 @@ import click
 
 from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
-from heimnetz_git.cli.installing import active_lock
+from heimnetz_git.cli.installing import active_lock, follow
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session, not_installed
 from heimnetz_git.cli.terminal import table
@@ -62,7 +62,7 @@ def outdated(session: Session) -> Answer:
     from heimnetz_git.resolve.outdated import outdated as compare
 
     lock = active_lock(session)
-    session.catalog.follow(lock.plugins)
+    follow(session, lock)
     found = compare(
         lock, session.catalog, session.environment, prereleases=session.settings.prereleases
     )

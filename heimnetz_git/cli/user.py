@@ -6,7 +6,15 @@ import click
 
 from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
-from heimnetz_git.cli.installing import active_lock, carry_out, choose, parse_wishes, pinned, remove
+from heimnetz_git.cli.installing import (
+    active_lock,
+    carry_out,
+    choose,
+    follow,
+    parse_wishes,
+    pinned,
+    remove,
+)
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session, not_installed
 from heimnetz_git.cli.terminal import table
@@ -33,8 +41,9 @@ def install(
     do is shown and asked before anything changes; what is installed already stays as it is where
     it can.
     """
-    wishes = pinned(session, parse_wishes(names))
     lock = active_lock(session)
+    follow(session, lock)
+    wishes = pinned(session, parse_wishes(names))
     resolution = choose(
         session,
         {**lock.requested, **wishes},

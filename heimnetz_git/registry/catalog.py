@@ -65,7 +65,7 @@ class _Held(NamedTuple):
     registry: str
     installed: Candidate | None
 
-    def index(self) -> str:
+    def origin(self) -> str:
         """The index it came from, which may be gone. Raises IndexNotFound if it is not here."""
         if self.installed is None:
             raise _of_no_index(self.locked, self.registry)
@@ -121,7 +121,7 @@ class Catalog:
         if asked:
             return self._find_in(asked, bare)
         if held := self._held.get(bare):
-            return held.index()
+            return held.origin()
         for group in self._groups(bare):
             having = [index for index in group if self._has(index, bare)]
             if len(having) > 1:
