@@ -438,6 +438,7 @@ SMALL_EDITS: list[tuple[str, dict[str, object], str]] = [
     ("", {"a": 1, "b.c": 2}, "a: 1\nb:\n  c: 2\n"),
     ("# only a comment\n", {"a": 1}, "# only a comment\na: 1\n"),
     ("a: 1", {"b": 2}, "a: 1\nb: 2\n"),
+    ("", {"a.b": {"c": ("x-*",)}}, "a:\n  b:\n    c:\n      - x-*\n"),
     ("# c\na: 1\n", {"a": None}, "# c\n{}\n"),
     ("a:\n  b: 1\nc: 2\n", {"a.b": None}, "a: {}\nc: 2\n"),
     ("{a: 1}\n", {"a": 2}, "{a: 2}\n"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -18,6 +18,7 @@ from heimnetz_git.errors import (
 )
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.storage import repo_copy, repo_folder, repo_transfer, repo_trees
+from heimnetz_git.storage.packindex import OnObject
 from heimnetz_git.storage.repo_connect import local_folder, shown
 from heimnetz_git.storage.repo_objects import Commit, Objects, object_id, writing
 from heimnetz_git.storage.repo_remote import Remote
@@ -113,6 +114,13 @@ class Repository:
             raise CorruptRepository(f"The object {oid} is longer than {max_bytes} bytes.", oid=oid)
         return data
 
+    def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """(id, bytes) of many blobs, each once, in the order in which they are read fastest.
+
+        Raises CorruptRepository when one is damaged, missing or no blob.
+        """
+        return self.objects.blobs(oids)
+
     def entry(self, tree: str, path: str) -> Entry | None:
         """The file, link or folder at ``path``, None when there is nothing."""
         node = repo_trees.find(self.objects.tree, tree, path)
@@ -199,17 +207,25 @@ class Repository:
         depth: int | None = None,
         reporter: Reporter = SILENT,
         timeout: float = TIMEOUT,
+        on_object: OnObject | None = None,
     ) -> dict[str, str]:
         """Bring branches of another repository here; those that it has -> commit.
 
         They are kept as ``refs/remotes/origin/NAME``, which change only when every object has
-        arrived. ``depth`` is ignored for folders. Raises FileMissing when there is no repository,
-        NetworkError (DownloadFailed when it broke off), CorruptRepository.
+        arrived. ``depth`` is ignored for folders. ``on_object`` hears (kind, id, bytes) of each
+        object that comes over the network, before it is accepted. Raises FileMissing when there is
+        no repository, NetworkError (DownloadFailed when it broke off), CorruptRepository.
         """
         folder = local_folder(url)
         if folder is None:
             heads = repo_transfer.fetch_network(
-                self, url, branches, depth=depth, reporter=reporter, timeout=timeout
+                self,
+                url,
+                branches,
+                depth=depth,
+                reporter=reporter,
+                timeout=timeout,
+                on_object=on_object,
             )
         else:
             with Repository.open(folder) as source:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
+import shlex
 import shutil
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -24,6 +26,7 @@ from dulwich.config import ConfigDict
 from dulwich.protocol import Protocol
 
 from heimnetz_git.errors import NetworkError, UsageError, printable
+from heimnetz_git.model.config import without_password
 
 __all__ = ["connect", "local_folder", "shown"]
 
@@ -34,7 +37,7 @@ GIT_PORT = 9418
 
 def shown(url: str) -> str:
     """An address as it may be printed: without the password, if it holds one."""
-    return printable(re.sub(r"(?<=//)([^/@:]*):[^/@]*@", r"\1@", url))
+    return printable(without_password(url))
 
 
 def local_folder(url: str) -> Path | None:
@@ -90,12 +93,21 @@ def connect(url: str, timeout: float, receive_pack: Path | None = None) -> tuple
     return ProcessClient(_ssh(target, parts.port, timeout), timeout, quoted=True), path
 
 
-def _ssh(target: str, port: int | None, timeout: float) -> list[str]:
-    """The system's ssh: its keys, agent and known hosts; never a password on the command line."""
+def _ssh(
+    target: str, port: int | None, timeout: float, environ: Mapping[str, str] = os.environ
+) -> list[str]:
+    """The system's ssh: its keys, agent and known hosts; never a password on the command line.
+
+    GIT_SSH_COMMAND and GIT_SSH name another one, as for git; no shell reads them. One that is not
+    called ssh may not know its options, and gets none.
+    """
+    program = shlex.split(environ.get("GIT_SSH_COMMAND", "")) or [environ.get("GIT_SSH") or "ssh"]
+    if Path(program[0]).stem != "ssh":
+        return [*program, *(["-p", str(port)] if port else []), target]
     wait = max(1, round(timeout))
     options = [f"ConnectTimeout={wait}", f"ServerAliveInterval={wait}", "ServerAliveCountMax=1"]
     words = [word for option in options for word in ("-o", option)]
-    return ["ssh", "-x", *words, *(["-p", str(port)] if port else []), "--", target]
+    return [*program, "-x", *words, *(["-p", str(port)] if port else []), "--", target]
 
 
 class HttpClient(Urllib3HttpGitClient):
@@ -114,9 +126,20 @@ class HttpClient(Urllib3HttpGitClient):
         )
         pool = self.pool_manager.connection_from_url(f"{parts.scheme}://{place}/")
         pool.retries = cast("Any", pool.retries).new(connect=0, read=0)
+        self._answers: list[Any] = []
+        self._request: Callable[..., Any] = self.pool_manager.request
+        self.pool_manager.request = self._remember  # type: ignore[method-assign] # see there
+
+    def _remember(self, *words: Any, **options: Any) -> Any:
+        """A request whose answer ``close`` will end: dulwich leaves open what it refuses."""
+        answer = self._request(*words, **options)
+        self._answers.append(answer)
+        return answer
 
     def close(self) -> None:
-        """Close every connection of the pool."""
+        """Close every answer, and every connection of the pool."""
+        for answer in self._answers:
+            answer.close()
         self.pool_manager.clear()
 
 

@@ -33,9 +33,9 @@ def new_commits(
     queued = known.union(wants)
     queue = [(-commit(oid).when, oid) for oid in queued]
     heapq.heapify(queue)
-    seen, open_ends = set(queued), len(queued - known)
-    while open_ends:
-        _, oid = heapq.heappop(queue)
+    seen, open_ends, last = set(queued), len(queued - known), 1
+    while open_ends or (queue and queue[0][0] == last):  # commits of one second have no order
+        last, oid = heapq.heappop(queue)
         queued.discard(oid)
         if oid not in known:
             open_ends -= 1

@@ -17,17 +17,11 @@ from typing import BinaryIO, NamedTuple, cast
 from dulwich.object_format import SHA1
 from dulwich.object_store import DiskObjectStore
 from dulwich.objects import ObjectID, RawObjectID
-from dulwich.pack import (
-    PackData,
-    PackIndexEntry,
-    PackIndexer,
-    UnpackedObject,
-    extend_pack,
-    write_pack_data,
-    write_pack_index,
-)
+from dulwich.pack import UnpackedObject, write_pack_data
 
-from heimnetz_git.errors import CorruptRepository, DiskFull, HeimnetzError, StorageError, printable
+from heimnetz_git.errors import CorruptRepository, DiskFull, StorageError, printable
+from heimnetz_git.storage.packfile import PackFile
+from heimnetz_git.storage.packindex import OnObject, index_pack
 from heimnetz_git.storage.repo_trees import Tree, decode
 
 __all__ = ["MOST_LOOSE", "Commit", "Objects", "object_id", "read_commit", "writing"]
@@ -149,7 +143,7 @@ class Objects:
 
     def add_pack_of(self, objects: Iterable[tuple[str, bytes]], count: int) -> None:
         """Store ``count`` objects as one pack."""
-        with self._temporary() as file:
+        with self._temporary("tmp_pack_") as file:
             records = (
                 UnpackedObject(
                     NUMBERS[kind],
@@ -161,20 +155,39 @@ class Objects:
             write_pack_data(file.write, records, num_records=count, object_format=SHA1)
             self._adopt(file)
 
-    def add_pack(self, source: BinaryIO) -> int:
+    def add_pack(self, source: BinaryIO, on_object: OnObject | None = None) -> int:
         """Store a pack that came from elsewhere, thin ones too; the number of its objects.
 
         Its checksum and every object in it are checked. It is seen as a whole or not at all.
+        ``on_object`` hears of each object while it is in memory, before the pack is accepted.
         """
-        with writing(self.folder), self._temporary() as file:
+        with writing(self.folder), self._temporary("tmp_pack_") as file:
             while chunk := source.read(1 << 20):
                 file.write(chunk)
-            return self._adopt(file)
+            return self._adopt(file, on_object)
+
+    def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """(id, bytes) of many blobs, each once, in the order in which they lie on the disk.
+
+        Raises CorruptRepository when one is missing, damaged or no blob.
+        """
+        left = set(oids)
+        for folder in (self.folder, *self.alternates()):
+            for index in sorted((folder / "pack").glob("pack-*.idx")):
+                found = []
+                for oid, kind, data in _in_pack(index, left):
+                    if kind != "blob":
+                        raise CorruptRepository(f"The object {oid} is a {kind}.", oid=oid)
+                    found.append(oid)
+                    yield oid, data
+                left.difference_update(found)
+        for oid in sorted(left):
+            yield oid, self.read(oid, "blob")
 
     @contextlib.contextmanager
-    def _temporary(self) -> Iterator[BinaryIO]:
+    def _temporary(self, prefix: str) -> Iterator[BinaryIO]:
         """A file in the pack folder, by a name that Git's own clean-up knows; gone afterwards."""
-        handle, name = tempfile.mkstemp(prefix="tmp_pack_", dir=self.folder / "pack")
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=self.folder / "pack")
         os.close(handle)
         try:
             with Path(name).open("r+b") as file:
@@ -182,39 +195,32 @@ class Objects:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def _adopt(self, file: BinaryIO) -> int:
+    def _adopt(self, file: BinaryIO, on_object: OnObject | None = None) -> int:
         """Index a complete or thin pack and put both in place: the pack, then its index."""
-        try:
-            entries, checksum = self._index(file)
-        except (HeimnetzError, OSError):
-            raise
-        except Exception as error:
-            said = printable(f"{type(error).__name__}: {error}")
-            raise CorruptRepository(f"A pack of objects is damaged ({said}).") from error
-        _settle(file)
-        file.close()
-        target = self.folder / "pack" / f"pack-{checksum.hex()}.pack"
-        if target.with_suffix(".idx").exists():
-            return len(entries)
-        handle, index = tempfile.mkstemp(prefix="tmp_idx_", dir=target.parent)
-        with os.fdopen(handle, "wb") as out:
-            write_pack_index(out, entries, checksum, version=2)
-            _settle(out)
-        Path(file.name).replace(target)
-        Path(index).replace(target.with_suffix(".idx"))
-        return len(entries)
+        with self._temporary("tmp_idx_") as index:
+            indexed = index_pack(file, index, external=self._lent, on_object=on_object)
+            for written in (file, index):
+                _settle(written)
+                written.close()
+            target = self.folder / "pack" / f"pack-{indexed.checksum}.pack"
+            if not target.with_suffix(".idx").exists():
+                Path(file.name).replace(target)
+                Path(index.name).replace(target.with_suffix(".idx"))
+        return indexed.objects
 
-    def _index(self, file: BinaryIO) -> tuple[list[PackIndexEntry], bytes]:
-        """A pack's entries and checksum; objects that a thin one leans on are added to it."""
-        file.flush()
-        with PackData(file.name, file=file, object_format=SHA1) as pack:
-            if pack.calculate_checksum() != pack.get_stored_checksum():
-                raise CorruptRepository("A pack of objects is damaged (its checksum is wrong).")
-            indexer = PackIndexer.for_pack_data(pack, resolve_ext_ref=self.store.get_raw)
-            entries = list(indexer)
-            leans_on = set(indexer.ext_refs())
-        checksum, added = extend_pack(file, leans_on, self.store.get_raw, SHA1)
-        return sorted([*entries, *added]), checksum
+    def _lent(self, oid: str) -> tuple[str, bytes] | None:
+        """What a thin pack may lean on."""
+        return self.raw(oid) if oid in self else None
+
+
+def _in_pack(index: Path, oids: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
+    """Those in one pack; none when a repacking has just replaced it."""
+    try:
+        pack = PackFile(index)
+    except FileNotFoundError:
+        return
+    with pack:
+        yield from pack.read_many(oids)
 
 
 def _settle(file: BinaryIO) -> None:

@@ -12,6 +12,7 @@ from dulwich.objects import ObjectID
 
 from heimnetz_git.model.report import Reporter
 from heimnetz_git.storage import repo_copy, repo_folder
+from heimnetz_git.storage.packindex import OnObject
 from heimnetz_git.storage.repo_objects import NUMBERS, Objects, writing
 from heimnetz_git.storage.repo_remote import Remote
 
@@ -72,8 +73,12 @@ def fetch_network(
     depth: int | None,
     reporter: Reporter,
     timeout: float,
+    on_object: OnObject | None = None,
 ) -> dict[str, str]:
-    """Ask a server for what ``target`` lacks of these branches; those that it has -> commit."""
+    """Ask a server for what ``target`` lacks of these branches; those that it has -> commit.
+
+    ``on_object`` hears of each object that came, in the pass that checks it.
+    """
     tips, shallow = target.tips(), target.shallow()
     walker = ObjectStoreGraphWalker(
         [_id(oid) for oid in sorted(tips)],
@@ -88,7 +93,7 @@ def fetch_network(
         got = remote.fetch(branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter)
         if pack.tell():
             pack.seek(0)
-            target.objects.add_pack(cast("BinaryIO", pack))
+            target.objects.add_pack(cast("BinaryIO", pack), on_object)
     if got.shallow - shallow or got.unshallow & shallow:
         repo_folder.write_shallow(target.path, (shallow | got.shallow) - got.unshallow)
     return got.heads

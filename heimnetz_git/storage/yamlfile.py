@@ -10,6 +10,7 @@ import msgspec
 from heimnetz_git.errors import FileMissing, FormatTooNew, InvalidFile, printable
 from heimnetz_git.model.check import check
 from heimnetz_git.model.finding import Location, Problem
+from heimnetz_git.storage import canonical_reader
 from heimnetz_git.storage.canonical import dump
 from heimnetz_git.storage.explain import explain
 from heimnetz_git.storage.yamlfile_edit import edit
@@ -46,6 +47,10 @@ def read(
     ``authoring`` refuses unknown keys; otherwise they are passed over. Raises InvalidFile with all
     problems of the file, each with its place, or FormatTooNew for a later ``format``.
     """
+    if limits is _BOUNDS:  # the canonical form keeps those bounds, and has no unknown keys
+        written = canonical_reader.read(data, kind)
+        if written is not None:
+            return written
     try:
         value = msgspec.convert(values(data, limits), kind)
     except (Doubt, msgspec.ValidationError):

@@ -187,11 +187,7 @@ def test_an_explanation_blames_no_one_in_vain(data: Data, requested: dict[str, s
     refused = attempt(data, requested)
     if not isinstance(refused, ResolutionImpossible) or "causes" not in refused.facts:
         return
-    blamed = {
-        cause["plugin"]: requested[cause["plugin"]]
-        for cause in refused.facts["causes"]
-        if cause["kind"] == "requested"
-    }
+    blamed = blamed_in(refused, requested)
     assert blamed
     assert refused.problems
     assert len(refused.problems) <= 12
@@ -199,6 +195,15 @@ def test_an_explanation_blames_no_one_in_vain(data: Data, requested: dict[str, s
         rest = {other: span for other, span in blamed.items() if other != name}
         possible = any(is_answer(one, data, rest, pull=False) for one in all_sets(data))
         assert possible or has_only_circles(data, rest)
+
+
+def blamed_in(refused: ResolutionImpossible, requested: dict[str, str]) -> dict[str, str]:
+    """The wishes that an error blames."""
+    return {
+        cause["plugin"]: requested[cause["plugin"]]
+        for cause in refused.facts["causes"]
+        if cause["kind"] == "requested"
+    }
 
 
 def has_only_circles(data: Data, requested: dict[str, str]) -> bool:
@@ -215,7 +220,7 @@ def test_advice_helps(data: Data, requested: dict[str, str]) -> None:
     if not isinstance(refused, ResolutionImpossible):
         return
     for advice in refused.facts.get("advice", ()):
-        changed = dict(requested)
+        changed = blamed_in(refused, requested) if "partial" in advice else dict(requested)
         if advice["kind"] == "leave":
             del changed[advice["plugin"]]
         elif advice["kind"] in {"ask", "yanked", "prerelease"}:

@@ -161,7 +161,8 @@ def _put(data: Any, path: tuple[Any, ...], value: Any) -> None:
     try:
         for step in path[:-1]:
             data = data[step]
-        data[path[-1]] = value
+        if isinstance(data, dict) == isinstance(path[-1], str):
+            data[path[-1]] = value
     except (IndexError, KeyError, TypeError):
         return
 
