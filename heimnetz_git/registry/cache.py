@@ -14,6 +14,7 @@ import msgspec
 
 from heimnetz_git.model.finding import Problem
 from heimnetz_git.model.lock import Candidate
+from heimnetz_git.model.outline import Outline
 from heimnetz_git.model.registry import PluginEntry, RegistryInfo
 from heimnetz_git.model.release import Release
 from heimnetz_git.registry import cachefile
@@ -33,6 +34,11 @@ __all__ = [
 
 WAIT = 10.0  # seconds for another process's lock
 
+RELEASES = """
+    SELECT r.data, coalesce(c.merged, '') FROM release r
+    LEFT JOIN record c ON c.name = r.name AND c.version = r.version AND c.release = r.oid
+    WHERE r.name = ?
+"""
 # Weights of the columns of `words`: name, joined, title, summary, categories, tags, author.
 _RANK = "bm25(words, 10.0, 10.0, 5.0, 2.0, 3.0, 4.0, 1.0)"
 # A plugin that its author gave up ranks behind its equals; the very name ranks before everything.
@@ -158,26 +164,32 @@ class Cache:
         entry = self.plugin(name)
         if entry is None:
             return ()
-        rows = self._rows(
-            "SELECT r.data, coalesce(c.merged, '') FROM release r"
-            " LEFT JOIN record c"
-            " ON c.name = r.name AND c.version = r.version AND c.release = r.oid"
-            " WHERE r.name = ? ORDER BY r.sort DESC, r.version DESC",
-            name,
-        )
-        deprecated = deprecation(entry)
-        stored = ((*unpack(data, StoredRelease), merged) for data, merged in rows)
-        return tuple(
-            Candidate(
-                release=release,
-                registry=self.info.id,
-                index=self.index,
-                oid=oid,
-                yanked=yank(entry, release.version),
-                deprecated=deprecated,
-                merged=merged,
-            )
-            for oid, release, merged in stored
+        rows = self._rows(f"{RELEASES} ORDER BY r.sort DESC, r.version DESC", name)
+        return tuple(self._candidate(entry, *row) for row in rows)
+
+    def outline(self, name: str) -> Outline | None:
+        """What resolving needs to know of a plugin's releases; None when there are none."""
+        rows = self._rows("SELECT data FROM outline WHERE name = ?", name)
+        if not rows:
+            return None
+        return msgspec.structs.replace(unpack(rows[0][0], Outline), registry=self.info.id)
+
+    def candidate(self, name: str, version: str) -> Candidate | None:
+        """One release of a plugin as ``releases`` has it; None when it has none of that version."""
+        entry = self.plugin(name)
+        rows = self._rows(f"{RELEASES} AND r.version = ?", name, version)
+        return self._candidate(entry, *rows[0]) if rows and entry is not None else None
+
+    def _candidate(self, entry: PluginEntry, data: bytes, merged: str) -> Candidate:
+        oid, release = unpack(data, StoredRelease)
+        return Candidate(
+            release=release,
+            registry=self.info.id,
+            index=self.index,
+            oid=oid,
+            yanked=yank(entry, release.version),
+            deprecated=deprecation(entry),
+            merged=merged,
         )
 
     def names(self) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -29,9 +30,12 @@ __all__ = [
 Connection = sqlite3.Connection
 Value = TypeVar("Value")
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 SEPARATOR = "\x1f"  # stands around each category and tag, so that one is found whole
 
+# `release` keeps its rowid: rows as long as a manifest would each spill out of the other kind of
+# table, into nearly twice the room (https://www.sqlite.org/withoutrowid.html, "When to use").
+#
 # One row of full text per plugin, not per release: searching is ten times faster so, and a plugin
 # with many releases does not crowd the others out. The text itself stays in `listing`
 # (https://www.sqlite.org/fts5.html#external_content_tables), hence the two triggers.
@@ -42,11 +46,12 @@ CREATE TABLE release (
     name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
     sort BLOB NOT NULL, pre INTEGER NOT NULL, data BLOB NOT NULL,
     PRIMARY KEY (name, version)
-) WITHOUT ROWID;
+);
 CREATE TABLE record (
     name TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL, merged TEXT NOT NULL,
     PRIMARY KEY (name, version)
 ) WITHOUT ROWID;
+CREATE TABLE outline (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE skipped (path TEXT PRIMARY KEY, problems BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE listing (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, joined TEXT NOT NULL, title TEXT NOT NULL,
@@ -99,12 +104,12 @@ def open_existing(path: Path, *, timeout: float) -> Connection:
 def create(path: Path | None) -> Connection:
     """A new database with empty tables: the file ``path``, or memory when it is None.
 
-    It has no journal: nobody may look at it before it is whole and moved into place.
+    Its journal is in memory: nobody may look at it before it is whole and moved into place.
     """
     with sqlite_errors(path):
         connection = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA journal_mode = MEMORY")
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(_SCHEMA)
             connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
@@ -160,11 +165,17 @@ def pack(value: object) -> bytes:
     return zlib.crc32(data).to_bytes(4, "big") + data
 
 
+@lru_cache
+def _decoder(kind: Hashable) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(cast("type[Any]", kind))
+
+
 def unpack(data: object, kind: type[Value]) -> Value:
     """The value that ``pack`` wrote. Raises Unusable when the bytes are not what it wrote."""
     if not isinstance(data, bytes) or zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
         raise Unusable("a damaged value")
     try:
-        return msgspec.msgpack.decode(data[4:], type=kind)
+        found: Value = _decoder(cast("Hashable", kind)).decode(data[4:])
     except msgspec.MsgspecError as error:
         raise Unusable("a value of another make") from error
+    return found

@@ -14,8 +14,9 @@ from heimnetz_git.model.registry import PluginEntry, Record, RegistryInfo
 from heimnetz_git.model.release import Release
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import cachefile, index
-from heimnetz_git.registry.cache import WAIT, Cache, StoredRelease, yank
+from heimnetz_git.registry.cache import RELEASES, WAIT, Cache, StoredRelease, yank
 from heimnetz_git.registry.cachefile import SEPARATOR, Connection, Unusable, pack, unpack
+from heimnetz_git.registry.outlining import outline_of_rows
 from heimnetz_git.registry.versionorder import is_prerelease, sort_key
 from heimnetz_git.storage.home import storage_errors
 from heimnetz_git.storage.repo import Repository
@@ -24,6 +25,7 @@ __all__ = [
     "Checkpoint",
     "Feed",
     "Mirrored",
+    "RepositoryFeed",
     "State",
     "Taken",
     "bring_up_to_date",
@@ -165,7 +167,8 @@ def in_memory_of(feed: Feed, index_name: str) -> Cache:
     """A cache of what ``feed`` says that lives in memory."""
     connection = cachefile.create(None)
     try:
-        _Writer(connection, SILENT).write(None, feed)
+        with cachefile.transaction(connection, None):
+            _Writer(connection, SILENT).write(None, feed)
     except BaseException:
         connection.close()
         raise
@@ -191,7 +194,7 @@ def _rebuild(path: Path, aside: Path, write: Write, checkpoint: Checkpoint) -> M
         aside.unlink(missing_ok=True)
         connection = cachefile.create(aside)
         try:
-            with cachefile.sqlite_errors(aside):
+            with cachefile.transaction(connection, aside):
                 mirrored = write(connection, None)
         finally:
             connection.close()
@@ -292,8 +295,9 @@ class _Writer:
             self._run("INSERT INTO record VALUES (?, ?, ?, ?)", row)
 
     def _list_again(self, name: str) -> None:
-        """The plugin's one row of full text, made anew from its newest release."""
+        """The plugin's outline, and its one row of full text from its newest release, anew."""
         self._run("DELETE FROM listing WHERE name = ?", (name,))
+        self._run("DELETE FROM outline WHERE name = ?", (name,))
         plugin = self._run("SELECT data FROM plugin WHERE name = ?", (name,)).fetchone()
         rows = self._run(
             "SELECT version, pre FROM release WHERE name = ? ORDER BY sort DESC", (name,)
@@ -303,6 +307,7 @@ class _Writer:
         entry = PluginEntry(format=1, name=name, owners=())
         if plugin:
             entry = unpack(plugin[0], PluginEntry)
+        self._outline(entry)
         offered = [row for row in rows if yank(entry, row[0]) is None]
         shown, _pre = min(offered or rows, key=lambda row: bool(row[1]))
         stored = unpack(
@@ -312,6 +317,13 @@ class _Writer:
             StoredRelease,
         )
         self._list(entry, stored.release, offered=bool(offered))
+
+    def _outline(self, entry: PluginEntry) -> None:
+        """What a resolver asks for: all releases of a plugin in one row."""
+        rows = self._run(f"{RELEASES} ORDER BY r.sort", (entry.name,))
+        found = outline_of_rows(entry, rows)
+        if found is not None:
+            self._run("INSERT INTO outline VALUES (?, ?)", (entry.name, pack(found)))
 
     def _list(self, entry: PluginEntry, release: Release, *, offered: bool) -> None:
         (updated,) = self._run(

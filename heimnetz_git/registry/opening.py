@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from heimnetz_git.errors import (
     HomeReadOnly,
     IndexNotFound,
@@ -16,6 +18,7 @@ from heimnetz_git.errors import (
     StorageError,
 )
 from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
+from heimnetz_git.model.export import ROOT
 from heimnetz_git.model.report import Reporter
 from heimnetz_git.registry.cache import Cache, Unusable
 from heimnetz_git.storage.home import Home
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["OpenIndexes"]
 
 Answer = TypeVar("Answer")
+
+
+class _Root(msgspec.Struct):
+    """What matters here of an export's root."""
+
+    commit: str
 
 
 class OpenIndexes:
@@ -63,6 +72,12 @@ class OpenIndexes:
         if index not in self._repositories:
             self._bring_in(index)
             self._require(index)
+            if self.home.index_export(index).is_dir():
+                raise IndexNotFound(
+                    f"The index {index!r} comes as a static export, which has no Git history.",
+                    hint="Add the registry's Git address for this.",
+                    index=index,
+                )
             from heimnetz_git.storage.repo import Repository
 
             self._repositories[index] = Repository.open(self.home.index(index))
@@ -85,7 +100,7 @@ class OpenIndexes:
     def _open(self, index: str) -> Cache:
         self._bring_in(index)
         self._require(index)
-        accepted = _accepted(self.home.index(index))
+        accepted = _accepted(self.home, index)
         try:
             cache = Cache.open(self.home.index_cache(index), index=index)
         except Unusable:
@@ -106,7 +121,8 @@ class OpenIndexes:
         return sync.mend(self.home, index, damaged=damaged, reporter=self._reporter)
 
     def _require(self, index: str) -> None:
-        if not self.home.index(index).is_dir():
+        places = (self.home.index(index), self.home.index_export(index))
+        if not any(place.is_dir() for place in places):
             raise IndexNotFound(
                 f"The index {index!r} has not been fetched yet.",
                 hint=f"Fetch it with 'heimnetz-git index update {index}'.",
@@ -143,11 +159,17 @@ class OpenIndexes:
                 sync.add(self.home, DEFAULT_INDEX, settings, clock=lambda: released)
 
 
-def _accepted(clone: Path) -> str | None:
-    """The commit that ``main`` of a bare clone points to; None when only Git itself can say."""
+def _accepted(home: Home, index: str) -> str | None:
+    """The commit that an export's root names, else that ``main`` of the bare clone points to.
+
+    None when only Git itself can say.
+    """
+    export = home.index_export(index)
     try:
-        return (clone / "refs/heads/main").read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
+        if export.is_dir():
+            return msgspec.json.decode((export / ROOT).read_bytes(), type=_Root).commit
+        return (home.index(index) / "refs/heads/main").read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
         return None
 
 

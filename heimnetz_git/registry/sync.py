@@ -11,35 +11,37 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypedDict, Unpack
-
-import msgspec
+from typing import Unpack
 
 from heimnetz_git.errors import (
     FileMissing,
-    HeimnetzError,
     HomeReadOnly,
-    HostileTree,
     IndexNotFound,
     Offline,
-    ReleaseChanged,
     RewriteRefused,
     StorageError,
     printable,
 )
 from heimnetz_git.model.config import IndexSettings
-from heimnetz_git.model.finding import Finding
 from heimnetz_git.model.layout import REGISTRY
 from heimnetz_git.model.names import index_name
 from heimnetz_git.model.report import SILENT, Reporter
-from heimnetz_git.registry import cachewriter, index
-from heimnetz_git.registry.cache import Cache, Skipped
-from heimnetz_git.registry.cachewriter import Checkpoint, Mirrored, no_checkpoint
+from heimnetz_git.registry import cachewriter, exported, index
+from heimnetz_git.registry.cache import Cache
+from heimnetz_git.registry.cachewriter import (
+    Checkpoint,
+    Feed,
+    Mirrored,
+    RepositoryFeed,
+    no_checkpoint,
+)
 from heimnetz_git.registry.create import import_tree
+from heimnetz_git.registry.exported_address import is_export
 from heimnetz_git.registry.law import judge_update, refuses
+from heimnetz_git.registry.synced import TIMEOUT, WAIT, Options, Synced, broken
 from heimnetz_git.storage.home import Home, move_into_place, storage_errors
 from heimnetz_git.storage.repo import Repository
 from heimnetz_git.storage.repo_connect import local_folder, shown
@@ -47,52 +49,16 @@ from heimnetz_git.storage.repo_connect import local_folder, shown
 __all__ = ["MAIN", "STEPS", "Options", "Synced", "add", "mend", "remove", "update"]
 
 MAIN = "main"
-TIMEOUT = 30.0
-WAIT = 10.0
 STEPS = ("fetched", "judged", "cache-written", "cache-built", "cached", "accepted", "placed")
 _IMPORT_MESSAGE = "Import a folder"
-
-
-class Synced(msgspec.Struct, frozen=True, kw_only=True):
-    """What an update brought.
-
-    ``registry`` is its UUID; ``before`` (None at first) and ``after`` are commits. ``added`` and
-    ``removed`` count releases, ``changed`` plugins whose other facts changed. ``skipped`` are all
-    files of the index that cannot be used; ``rewritten`` says that its past was replaced.
-    """
-
-    index: str
-    registry: str
-    before: str | None
-    after: str
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    skipped: tuple[Skipped, ...] = ()
-    rewritten: bool = False
-
-
-class Options(TypedDict, total=False):
-    """How to go about it; each has a default.
-
-    ``timeout`` in seconds is the network's, ``wait`` that for another process to let go of the
-    home; ``clock`` dates the import of a plain folder and the look at the index. ``checkpoint`` is
-    told each of STEPS as it is done, for tests that end the process there.
-    """
-
-    offline: bool
-    reporter: Reporter
-    timeout: float
-    wait: float
-    clock: Callable[[], float]
-    checkpoint: Checkpoint
 
 
 def add(home: Home, name: str, settings: IndexSettings, **options: Unpack[Options]) -> Synced:
     """Fetches the index at ``settings.url`` and keeps it as ``name``.
 
-    The address is Git's, or a plain folder that holds a ``registry.yaml``. An index of that name
-    that is here already is updated: it must be the same registry. Raises as ``update``.
+    The address is Git's, or a plain folder that holds a ``registry.yaml``, or that of a static
+    export (see ``exported_objects``). An index of that name that is here already is updated: it
+    must be the same registry. Raises as ``update``.
     """
     return update(home, name, settings, **options)
 
@@ -112,6 +78,11 @@ def update(
     case what was accepted before stays.
     """
     index_name(name)
+    if is_export(settings.url):
+        with home.lock(options.get("wait", WAIT)), _staging(home) as staging:
+            return exported.update(
+                home, name, settings, staging=staging, accept_rewrite=accept_rewrite, **options
+            )
     folder = local_folder(settings.url)
     if folder is None and options.get("offline", False):
         where = shown(settings.url)
@@ -125,10 +96,12 @@ def remove(home: Home, name: str, *, checkpoint: Checkpoint = no_checkpoint) -> 
     """Forgets an index: its clone, then its cache. Raises IndexNotFound, HomeBusy."""
     index_name(name)
     with home.lock(), _staging(home) as folder:
-        if not home.index(name).is_dir():
+        places = [path for path in (home.index(name), home.index_export(name)) if path.is_dir()]
+        if not places:
             raise IndexNotFound(f"There is no index {name!r} here.", index=name)
         with storage_errors(home.index(name)):
-            home.index(name).rename(folder / "clone.git")
+            for path in places:
+                path.rename(folder / path.name)
             checkpoint("taken")
             home.index_cache(name).unlink(missing_ok=True)
 
@@ -153,22 +126,31 @@ def mend(home: Home, name: str, *, damaged: bool = False, reporter: Reporter = S
     try:
         with ExitStack() as held:
             held.enter_context(home.lock())
-            repo = held.enter_context(Repository.open(home.index(name)))
+            feed = held.enter_context(_accepted_feed(home, name))
             aside = held.enter_context(_staging(home)) / path.name
             if damaged:
                 path.unlink(missing_ok=True)
-            commit = _accepted(repo, name)
-            cachewriter.bring_up_to_date(path, repo, commit, aside=aside, reporter=reporter)
+            cachewriter.mirror(path, feed, aside=aside, reporter=reporter)
         return Cache.open(path, index=name)
     except HomeReadOnly:
-        with Repository.open(home.index(name)) as repo:
-            return cachewriter.in_memory(repo, _accepted(repo, name), name)
+        with _accepted_feed(home, name) as feed:
+            return cachewriter.in_memory_of(feed, name)
     except FileMissing as error:
         raise IndexNotFound(
             f"The index {name!r} has not been fetched yet.",
             hint="Fetch it with 'heimnetz-git index update'.",
             index=name,
         ) from error
+
+
+@contextmanager
+def _accepted_feed(home: Home, name: str) -> Iterator[Feed]:
+    """What was accepted of an index, by export or by Git. Raises FileMissing."""
+    if home.index_export(name).is_dir():
+        yield exported.feed_of_kept(home, name)
+        return
+    with Repository.open(home.index(name)) as repo:
+        yield RepositoryFeed(repo, _accepted(repo, name))
 
 
 def _accepted(repo: Repository, name: str) -> str:
@@ -200,6 +182,7 @@ class _Step:
         with Repository.create(staged) as repo:
             synced = self._take(repo)
         move_into_place(staged, self.home.index(self.name))
+        shutil.rmtree(self.home.index_export(self.name), ignore_errors=True)  # it came so before
         self.done("placed")
         return synced
 
@@ -261,7 +244,7 @@ class _Step:
         found = judge_update(repo, None if rewritten else old, tree)
         findings = [finding for finding in found if refuses(finding)]
         if findings:
-            raise _broken(self.name, findings, before, after)
+            raise broken(self.name, findings, before, after)
         return rewritten
 
     def _refusal(self, before: str, after: str, known: str, found: str) -> RewriteRefused:
@@ -316,20 +299,3 @@ def _is_plain(folder: Path) -> bool:
     """A folder with an index's files, no repository."""
     is_git = (folder / ".git").exists() or (folder / "objects").is_dir()
     return (folder / REGISTRY).is_file() and not is_git
-
-
-def _broken(
-    name: str, findings: Sequence[Finding], before: str | None, after: str
-) -> HeimnetzError:
-    """The error for an index that broke its law, with every finding."""
-    changed = [found for found in findings if found.rule == "release-changed"]
-    kind = ReleaseChanged if changed else HostileTree
-    worst = (changed or findings)[0]
-    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return kind(
-        f"The index {name!r} broke its law at commit {after}: {worst}{more}. It stays as it was.",
-        problems=findings,
-        index=name,
-        before=before,
-        after=after,
-    )

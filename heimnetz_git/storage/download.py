@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from heimnetz_git.errors import (
@@ -25,6 +25,16 @@ from heimnetz_git.errors import (
     printable,
 )
 from heimnetz_git.model.report import SILENT, Reporter
+from heimnetz_git.storage.download_http import (
+    BUSY,
+    GaveUp,
+    TryAgain,
+    address,
+    http_errors,
+    open_url,
+    pause,
+    pool,
+)
 from heimnetz_git.storage.home import move_file_into_place, storage_errors
 
 if TYPE_CHECKING:
@@ -33,10 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["download", "part_of"]
 
 _CHUNK = 1 << 16
-_MOST_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_AGAIN = frozenset({429, 500, 502, 503, 504})
-_LONGEST_PAUSE = 30.0  # seconds
 
 
 def download(  # noqa: PLR0913 # a file's facts, and how to reach it; all but two have defaults
@@ -72,7 +78,7 @@ def download(  # noqa: PLR0913 # a file's facts, and how to reach it; all but tw
         elif not job.is_complete():
             if offline:
                 raise Offline(f"Offline, {job.shown} cannot be fetched.", url=job.shown)
-            _Transfer(job, _pool(timeout, proxy), sleep).run(retries)
+            _Transfer(job, pool(timeout, proxy), sleep).run(retries)
         job.finish()
     finally:
         reporter.done()
@@ -98,11 +104,7 @@ class _Job:
         self.told = 0
         self.part = part_of(self.target)
         self.validator = self.target.with_name(f"{self.target.name}.etag")
-        address = urlsplit(self.url)
-        # Credentials and signed queries stay out of messages.
-        self.shown = printable(
-            f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}", longest=500
-        )
+        self.shown = address(self.url)
 
     def have(self) -> int:
         """How many bytes are there already; a part that is too long is none."""
@@ -204,29 +206,12 @@ def _copy(job: _Job, source: Path) -> None:
         raise job.too_much(length)
 
 
-def _pool(timeout: float, proxy: str) -> PoolManager:
-    import urllib3
-
-    options = {
-        "timeout": urllib3.Timeout(connect=timeout, read=timeout),
-        "retries": False,
-        "headers": {"User-Agent": "heimnetz-git", "Accept-Encoding": "identity"},
-    }
-    if proxy:
-        return urllib3.ProxyManager(proxy, **options)  # type: ignore[arg-type] # mixed values
-    return urllib3.PoolManager(**options)  # type: ignore[arg-type] # mixed values
-
-
-class _TryAgain(Exception):
-    """This attempt broke off in a way that may pass; the reason in words."""
-
-
 class _Transfer:
     """The attempts to get one file over HTTP."""
 
-    def __init__(self, job: _Job, pool: PoolManager, sleep: Callable[[float], None]) -> None:
+    def __init__(self, job: _Job, connections: PoolManager, sleep: Callable[[float], None]) -> None:
         self.job = job
-        self.pool = pool
+        self.connections = connections
         self.sleep = sleep
         self.resumed = False
 
@@ -235,10 +220,10 @@ class _Transfer:
         for attempt in range(retries + 1):
             try:
                 self._attempt()
-            except _TryAgain as error:
+            except TryAgain as error:
                 if attempt == retries:
                     raise self._failed(str(error)) from error
-                self.sleep(min(0.5 * 2**attempt, _LONGEST_PAUSE))
+                self.sleep(pause(attempt))
                 continue
             # What was resumed may be of an older file at this address: once more, from the start.
             if not self.resumed or self.job.is_complete():
@@ -251,29 +236,29 @@ class _Transfer:
         headers = {"Range": f"bytes={start}-"} if start else {}
         if start and job.validator.exists():
             headers["If-Range"] = job.validator.read_text("ascii")
-        with self._errors(), self._open(headers) as response:
+        with self._errors(), open_url(self.connections, job.url, headers) as response:
             start = self._begin(response, start)
             # read1 gives what has come: a server that hangs later takes none of it away.
             length = job.append(iter(lambda: response.read1(_CHUNK), b""), start)
         if length < job.size:
             if response.chunked or "Content-Length" in response.headers:
                 raise job.too_much(length)  # its end was the server's word
-            raise _TryAgain(f"it broke off after {length} of {job.size} bytes")
+            raise TryAgain(f"it broke off after {length} of {job.size} bytes")
 
     def _begin(self, response: BaseHTTPResponse, start: int) -> int:
         """Where the body of this response begins in the file; guards against all others."""
         job = self.job
         if response.status == 416:
             job.forget()
-            raise _TryAgain("the server has no such range")
-        if response.status in _AGAIN:
-            raise _TryAgain(f"the server answers {response.status}")
+            raise TryAgain("the server has no such range")
+        if response.status in BUSY:
+            raise TryAgain(f"the server answers {response.status}")
         if response.status not in (200, 206):
             raise self._failed(f"the server answers {response.status}")
         if response.status == 206:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 job.forget()
-                raise _TryAgain("the server sent another range")
+                raise TryAgain("the server sent another range")
             self.resumed = True
         else:
             start = 0
@@ -291,57 +276,16 @@ class _Transfer:
             else:
                 self.job.validator.unlink(missing_ok=True)
 
-    def _open(self, headers: dict[str, str]) -> BaseHTTPResponse:
-        url = self.job.url
-        for _ in range(_MOST_REDIRECTS + 1):
-            response = self.pool.request(
-                "GET",
-                url,
-                headers={**self.pool.headers, **headers},
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            if response.status not in _REDIRECTS:
-                return response
-            response.close()
-            url = self._redirect(url, response.headers.get("Location", ""))
-        raise self._failed(f"it redirects more than {_MOST_REDIRECTS} times")
-
-    def _redirect(self, url: str, location: str) -> str:
-        try:
-            new = urljoin(url, location)
-            scheme = urlsplit(new).scheme
-        except ValueError:
-            scheme = ""
-        if scheme not in ("http", "https") or not location:
-            raise self._failed("it redirects to what is no web address")
-        if urlsplit(url).scheme == "https" and scheme != "https":
-            raise self._failed("it redirects from https to http")
-        return new
-
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        from urllib3 import exceptions as http
-
         try:
-            yield
-        except (http.NewConnectionError, http.LocationParseError, http.SSLError) as error:
-            raise self._failed(_reason(error)) from error
-        except http.TimeoutError as error:
-            raise self._failed("the server did not answer in time") from error
-        except (http.ProtocolError, http.IncompleteRead) as error:
-            raise _TryAgain(_reason(error)) from error
-        except http.HTTPError as error:
-            raise self._failed(_reason(error)) from error
+            with http_errors():
+                yield
+        except GaveUp as error:
+            raise self._failed(str(error)) from error
 
     def _failed(self, reason: str) -> DownloadFailed:
         have = self.job.have()
         return DownloadFailed(
             f"{self.job.shown} could not be fetched: {reason}.", url=self.job.shown, have=have
         )
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).partition(": ")[2] or str(error) or type(error).__name__
-    return printable(text.rstrip("."), longest=300)

@@ -148,6 +148,10 @@ class Home:
         """The bare clone of the index ``name``."""
         return self.indexes / f"{name}.git"
 
+    def index_export(self, name: str) -> Path:
+        """What is kept of the index ``name`` when it comes as a static export."""
+        return self.indexes / f"{name}.export"
+
     def index_cache(self, name: str) -> Path:
         """The database over the index ``name``."""
         return self.cache / f"{name}.sqlite"
