@@ -21,11 +21,14 @@ from heimnetz_git.errors import (
 from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
 from heimnetz_git.model.lock import Candidate, Lock, LockedPlugin
 from heimnetz_git.model.names import index_name, plugin_name
+from heimnetz_git.model.outline import Outline
 from heimnetz_git.model.registry import PluginEntry, RegistryInfo
 from heimnetz_git.model.release import Artifact
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry.cache import Cache, Skipped
+from heimnetz_git.registry.exported_address import is_export
 from heimnetz_git.registry.opening import OpenIndexes
+from heimnetz_git.registry.outlining import outline_of_candidates
 from heimnetz_git.registry.search import Hit, nearest, search
 from heimnetz_git.storage.bundled import folder
 from heimnetz_git.storage.home import Home
@@ -88,16 +91,22 @@ class Catalog:
         *,
         bundled: Path | None = None,
         reporter: Reporter = SILENT,
+        offline: bool = False,
     ) -> None:
-        """Opens nothing yet; ``bundled`` replaces the folder that comes with the program."""
+        """Opens nothing yet; ``bundled`` replaces the folder that comes with the program.
+
+        ``offline`` keeps it from fetching the wheels that static exports hold.
+        """
         if not indexes:
             bundled = bundled or folder("index")
             indexes = {DEFAULT_INDEX: IndexSettings(url=str(bundled))}
         self.indexes = {index_name(name): settings for name, settings in indexes.items()}
+        self.offline = offline
         self._opened = OpenIndexes(home, bundled, reporter)
         self._pins: dict[str, str] = {}
         self._held: dict[str, _Held] = {}
         self._releases: dict[str, tuple[Candidate, ...]] = {}
+        self._outlines: dict[str, tuple[str, Outline | None]] = {}
 
     def __enter__(self) -> Catalog:
         """Itself."""
@@ -140,6 +149,7 @@ class Catalog:
             self._pins[bare] = self._find_in(asked, bare)
             self._held.pop(bare, None)
             self._releases.pop(bare, None)
+            self._outlines.pop(bare, None)
         return bare
 
     def follow(self, lock: Lock, installed: Iterable[Candidate] = ()) -> tuple[Candidate, ...]:
@@ -176,6 +186,27 @@ class Catalog:
         if name not in self._releases:
             self._releases[name] = self._read_releases(name)
         return self._releases[name]
+
+    def outline(self, name: str) -> Outline | None:
+        """What resolving needs to know of a plugin's releases, None when it is unknown.
+
+        Raises as ``releases``.
+        """
+        if name in self._held or name not in self._outlines:
+            self._outlines[name] = self._read_outline(name)
+        return self._outlines[name][1]
+
+    def candidate(self, name: str, version: str) -> Candidate | None:
+        """One release of a plugin as ``releases`` has it; None when there is none of that version.
+
+        Raises as ``releases``.
+        """
+        self.outline(name)
+        index = self._outlines[name][0]
+        if index:
+            return self._ask(index, lambda cache: cache.candidate(name, version))
+        offered = self.releases(name)
+        return next((one for one in offered if one.release.version == version), None)
 
     def entry(self, name: str) -> PluginEntry:
         """The mutable facts of a plugin. Raises as ``find``."""
@@ -239,6 +270,10 @@ class Catalog:
         IndexNotFound when no index is of the registry that a lock names.
         """
         index = chosen.index if isinstance(chosen, Candidate) else self._of(chosen)
+        if is_export(url := self.indexes[index].url):
+            from heimnetz_git.registry.exported_remote import fetch_wheel
+
+            return fetch_wheel(url, artifact, offline=self.offline)
         repo = self.repository(index)
         commit = repo.branch("main")
         entry = repo.entry(repo.tree(commit), artifact.path) if commit else None
@@ -253,6 +288,21 @@ class Catalog:
                 found=len(data),
             )
         return data
+
+    def _read_outline(self, name: str) -> tuple[str, Outline | None]:
+        """The index that a plugin comes from, empty if it is held or unknown, and its outline."""
+        if name in self._held:
+            return "", outline_of_candidates(name, self.releases(name))
+        for group in self._groups(name):
+            asked = (
+                (index, self._ask(index, lambda cache: cache.outline(name))) for index in group
+            )
+            having = [(index, outline) for index, outline in asked if outline is not None]
+            if len(having) > 1:
+                self.find(name)  # raises AmbiguousName
+            if having:
+                return having[0]
+        return "", None
 
     def _read_releases(self, name: str) -> tuple[Candidate, ...]:
         if (held := self._held.get(name)) and held.installed:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from heimnetz_git.resolve.pool import Excuse, Pool
-from heimnetz_git.resolve.search import search
+from heimnetz_git.resolve.obstacle import Excuse
+from heimnetz_git.resolve.pool import Pool
+from heimnetz_git.resolve.search import find, search
 from heimnetz_git.resolve.system import Premises, compile_system
 
 __all__ = ["is_impossible", "minimal_core"]
@@ -22,27 +23,41 @@ def is_impossible(pool: Pool, premises: Premises) -> bool:
     return search(pool, premises, max_steps=_STEPS_PER_CHECK).is_impossible
 
 
-def minimal_core(pool: Pool) -> Premises:
+def minimal_core(pool: Pool, blame: Premises) -> Premises:
     """Of what was requested, of the rules between plugins and of the obstacles, what is to blame.
 
-    Without any one of them the rest could be met (as far as the bounded number of checks reaches).
-    The premises of the pool's request must be impossible.
+    Without any one of them the rest could be met (as far as the bounded number of checks reaches),
+    and without any one wish so could all other wishes that are named. ``blame`` are premises of the
+    pool's request that are impossible; the fewer, the faster.
     """
+    roots, edges = _fewest_roots(pool, blame)
     judge = _Judge(pool)
-    roots = pool.request.requested
-    kept = judge.smallest(
-        sorted(roots), lambda names: Premises({name: roots[name] for name in names})
-    )
-    asked = {name: roots[name] for name in kept}
-    edges = judge.smallest(
-        _edges(pool, Premises(asked)), lambda some: Premises(asked, frozenset(some))
-    )
-    linked = frozenset(edges)
-    excuses = _excuses(pool, Premises(asked, linked))
+    if edges is None:
+        edges = _edges(pool, Premises(roots))
+    kept = judge.smallest(edges, lambda some: Premises(roots, frozenset(some)))
+    linked = frozenset(kept)
+    excuses = _excuses(pool, Premises(roots, linked))
     counted = judge.smallest(
-        excuses, lambda some: Premises(asked, linked, frozenset(excuses) - frozenset(some))
+        excuses, lambda some: Premises(roots, linked, frozenset(excuses) - frozenset(some))
     )
-    return Premises(asked, linked, frozenset(excuses) - frozenset(counted))
+    return Premises(roots, linked, frozenset(excuses) - frozenset(counted))
+
+
+def _fewest_roots(
+    pool: Pool, blame: Premises
+) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
+    """The wishes of which none can be spared under all rules, and the rules to begin with."""
+    roots = dict(blame.roots)
+    edges = None if blame.edges is None else sorted(blame.edges)
+    for name in sorted(blame.roots):
+        rest = {one: wanted for one, wanted in roots.items() if one != name}
+        if name not in roots or not rest:
+            continue
+        found = find(pool.asking(rest), max_steps=_STEPS_PER_CHECK)
+        if found.blame is not None:
+            roots = dict(found.blame.roots)
+            edges = None if found.blame.edges is None else sorted(found.blame.edges)
+    return roots, edges
 
 
 class _Judge:

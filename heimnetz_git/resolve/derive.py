@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from heimnetz_git.resolve.pool import Pool
-from heimnetz_git.resolve.system import Needs, Premises, compile_system
+from heimnetz_git.resolve.pool import Needs, Pool
+from heimnetz_git.resolve.system import Premises, compile_system
 from heimnetz_git.resolve.words import asks, joined, named, obstacle_words, requires, some
 
 __all__ = ["derive"]
@@ -137,7 +137,7 @@ class _Story:
     def _wanted(self, name: str, mask: int, target: str) -> int:
         """The releases of ``target`` that are in a range of those of ``name``."""
         wanted = 0
-        for group, rules in self._pool.table(name).groups:
+        for group, rules in self._pool.rules(name):
             for rule in rules:
                 if group & mask and rule.target == target:
                     wanted |= self._pool.matching(target, rule.specifier)

@@ -32,7 +32,8 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``kind`` is ``requested`` (``plugin`` in the range ``specifier``), ``requires`` or ``optional``
     (``versions`` of ``plugin`` want ``target`` in the range), ``missing`` (there is no ``plugin``),
-    or an obstacle (``host``, ``python``, ``platform``, ``yanked``, ``prerelease``) to ``versions``.
+    or an obstacle (``host``, ``python``, ``platform``, ``newer``, ``constraint``, ``yanked``,
+    ``prerelease``) to ``versions``.
     """
 
     kind: str
@@ -42,13 +43,13 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     specifier: str = ""
 
 
-def explanation(pool: Pool) -> ResolutionImpossible:
-    """The error for the pool's request, which must be impossible.
+def explanation(pool: Pool, blame: Premises) -> ResolutionImpossible:
+    """The error for the pool's request; ``blame`` are premises of it that are impossible.
 
     Its ``problems`` are the sentences of the explanation, at most twelve; its facts ``explanation``
     (the same as text), ``causes`` and ``advice`` as JSON values; its hint is the advice in words.
     """
-    core = minimal_core(pool)
+    core = minimal_core(pool, blame)
     sentences = _shortened(derive(pool, core))
     advice = advise(pool, core)
     named = joined([asks(name, wanted) for name, wanted in sorted(core.roots.items())])
@@ -81,7 +82,7 @@ def causes(pool: Pool, core: Premises) -> list[Cause]:
         if table.missing:
             found.append(Cause("missing", name))
         found += [
-            Cause(obstacle.value, name, _versions(pool, name, mask & _asked(pool, core, name)))
+            Cause(obstacle.value, name, tuple(table.at(mask & _asked(pool, core, name))))
             for obstacle, mask in table.blocked.items()
             if (name, obstacle) not in core.excused
         ]
@@ -96,16 +97,12 @@ def _asked(pool: Pool, core: Premises, name: str) -> int:
 
 def _rules(pool: Pool, name: str, target: str, asked: int) -> list[Cause]:
     masks: dict[tuple[str, str], int] = {}
-    for mask, rules in pool.table(name).groups:
+    for mask, rules in pool.rules(name):
         for rule in rules:
             if rule.target == target and mask & asked:
                 key = ("optional" if rule.optional else "requires", rule.specifier)
                 masks[key] = masks.get(key, 0) | mask & asked
     return [
-        Cause(kind, name, _versions(pool, name, mask), target, specifier)
+        Cause(kind, name, tuple(pool.table(name).at(mask)), target, specifier)
         for (kind, specifier), mask in masks.items()
     ]
-
-
-def _versions(pool: Pool, name: str, mask: int) -> tuple[str, ...]:
-    return tuple(one.release.version for one in pool.table(name).at(mask))

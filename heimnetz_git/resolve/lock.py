@@ -8,12 +8,12 @@ import msgspec
 
 from heimnetz_git.errors import LockOutOfDate, printable
 from heimnetz_git.model.lock import Candidate, Environment, Lock, LockedPlugin
-from heimnetz_git.model.version import parse_range, parse_version
-from heimnetz_git.resolve.artifact import best_artifact
+from heimnetz_git.model.ranges import contains
 from heimnetz_git.resolve.graph import find_cycle, lock_edges, start_order
 from heimnetz_git.resolve.notes import notes_on
-from heimnetz_git.resolve.pool import unmet_hosts
-from heimnetz_git.resolve.request import Request, Resolution, Universe
+from heimnetz_git.resolve.obstacle import unmet_hosts
+from heimnetz_git.resolve.plain import outlined
+from heimnetz_git.resolve.request import Outlined, Request, Resolution, Universe
 from heimnetz_git.resolve.words import asks
 
 __all__ = ["Difference", "from_lock", "to_lock"]
@@ -51,28 +51,35 @@ def to_lock(
     chosen = resolution.chosen
     used = sorted({one.registry for one in chosen.values()})
     apis = sorted({api for one in chosen.values() for api in one.release.host})
-    python = parse_version(environment.python)
+    major, minor = environment.python.split(".")[:2]
     return Lock(
         requested=dict(sorted(request.requested.items())),
         host={api: environment.host[api] for api in apis},
-        python=f"{python.major}.{python.minor}",
+        python=f"{major}.{minor}",
         registries={registry: registries.get(registry, registry) for registry in used},
-        plugins=tuple(_locked(name, one) for name, one in sorted(chosen.items())),
+        plugins=tuple(
+            _locked(name, one, request.overrides) for name, one in sorted(chosen.items())
+        ),
     )
 
 
-def _locked(name: str, candidate: Candidate) -> LockedPlugin:
+def _locked(name: str, candidate: Candidate, overrides: Mapping[str, str]) -> LockedPlugin:
     release = candidate.release
     return LockedPlugin(
         name=name,
         version=release.version,
         registry=candidate.registry,
         release=candidate.oid,
-        requires=dict(sorted(release.requires.items())),
-        optional=dict(sorted(release.optional.items())),
+        requires=_overridden(release.requires, overrides),
+        optional=_overridden(release.optional, overrides),
         packages=tuple(sorted(release.packages)),
         artifacts=tuple(sorted(release.artifacts, key=lambda one: one.file)),
     )
+
+
+def _overridden(wanted: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str]:
+    """The ranges that were in force when a lock was made, sorted by plugin."""
+    return {target: overrides.get(target, span) for target, span in sorted(wanted.items())}
 
 
 def from_lock(
@@ -81,22 +88,24 @@ def from_lock(
     environment: Environment,
     *,
     requested: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
 ) -> Resolution:
     """The resolution that a lock holds, without choosing anything anew.
 
     Yanked releases stay. Raises LockOutOfDate with every difference if the universe has other
     releases, the machine is not one for them, the lock contradicts itself, or ``requested`` (if
-    given) is not what it was made for.
+    given) or ``overrides`` are not what it was made for.
     """
-    found = {plugin.name: _candidate(plugin, universe) for plugin in lock.plugins}
+    offered, overrides = outlined(universe), overrides or {}
+    found = {plugin.name: _candidate(plugin, offered) for plugin in lock.plugins}
     differences = [
         *_other_wishes(lock, requested),
         *(
             one
             for plugin in lock.plugins
-            for one in _drift(plugin, found[plugin.name], environment)
+            for one in _drift(plugin, found[plugin.name], environment, overrides)
         ),
-        *_contradictions(lock),
+        *_contradictions(lock, overrides),
     ]
     if differences:
         raise _out_of_date(differences)
@@ -121,11 +130,9 @@ def _out_of_date(differences: list[Difference]) -> LockOutOfDate:
     )
 
 
-def _candidate(plugin: LockedPlugin, universe: Universe) -> Candidate | None:
-    for candidate in universe.releases(plugin.name):
-        if candidate.release.version == plugin.version and candidate.registry == plugin.registry:
-            return candidate
-    return None
+def _candidate(plugin: LockedPlugin, universe: Outlined) -> Candidate | None:
+    found = universe.candidate(plugin.name, plugin.version)
+    return found if found and found.registry == plugin.registry else None
 
 
 def _other_wishes(lock: Lock, requested: Mapping[str, str] | None) -> Iterator[Difference]:
@@ -145,7 +152,10 @@ def _other_wishes(lock: Lock, requested: Mapping[str, str] | None) -> Iterator[D
 
 
 def _drift(
-    plugin: LockedPlugin, candidate: Candidate | None, environment: Environment
+    plugin: LockedPlugin,
+    candidate: Candidate | None,
+    environment: Environment,
+    overrides: Mapping[str, str],
 ) -> Iterator[Difference]:
     """In what the world is no longer as it was when the plugin was locked."""
     named = f"{printable(plugin.name)} {printable(plugin.version)}"
@@ -153,7 +163,7 @@ def _drift(
         said = f"{named} is not in the index that it was locked from; that may need an update."
         yield Difference("gone", plugin.name, said)
         return
-    if _locked(plugin.name, candidate) != plugin:
+    if _locked(plugin.name, candidate, overrides) != plugin:
         said = f"{named} in the index is not the release that was locked."
         yield Difference("changed", plugin.name, said)
     for said in _unfit(candidate, environment):
@@ -161,21 +171,23 @@ def _drift(
 
 
 def _unfit(candidate: Candidate, environment: Environment) -> Iterator[str]:
+    from heimnetz_git.resolve.artifact import best_artifact  # loads packaging
+
     release = candidate.release
-    for api, wanted in unmet_hosts(release, environment).items():
+    for api, wanted in unmet_hosts(release.host, environment).items():
         here = environment.host.get(api, "none")
         yield f"needs {asks(api, wanted)}, and this machine has {here}"
-    if not parse_range(release.python).contains(environment.python, prereleases=True):
+    if not contains(release.python, environment.python):
         yield f"needs Python {release.python}, and this is Python {environment.python}"
     if best_artifact(release, environment) is None:
         yield f"has no wheel for this machine ({environment.platform})"
 
 
-def _contradictions(lock: Lock) -> Iterator[Difference]:
+def _contradictions(lock: Lock, overrides: Mapping[str, str]) -> Iterator[Difference]:
     """In what a lock, perhaps edited by hand or badly merged, does not fit itself."""
     versions = {plugin.name: plugin.version for plugin in lock.plugins}
     for name, wanted in sorted(lock.requested.items()):
-        yield from _unmet("You", name, wanted, versions)
+        yield from _unmet("You", name, overrides.get(name, wanted), versions)
     for plugin in lock.plugins:
         source = f"{printable(plugin.name)} {printable(plugin.version)}"
         present = {name: one for name, one in plugin.optional.items() if name in versions}
@@ -199,7 +211,7 @@ def _unmet(
     asked = f"{source} ask for" if source == "You" else f"{source} requires"
     if name not in versions:
         yield Difference("unmet", name, f"{asked} {asks(name, wanted)}, which is not in the lock.")
-    elif not parse_range(wanted).contains(versions[name], prereleases=True):
+    elif not contains(wanted, versions[name]):
         said = f"{asked} {asks(name, wanted)}, and {printable(versions[name])} is locked."
         yield Difference("unmet", name, said)
 

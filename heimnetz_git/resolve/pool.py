@@ -5,49 +5,29 @@ Bit ``i`` of a mask is the plugin's ``i``-th oldest release, so the highest bit 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from enum import StrEnum
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
-from heimnetz_git.errors import AmbiguousName, PluginNotFound
+from heimnetz_git.errors import AmbiguousName, IndexNotFound, PluginNotFound
 from heimnetz_git.model.lock import Candidate, Environment
-from heimnetz_git.model.release import Release
-from heimnetz_git.model.version import parse_range, parse_version
-from heimnetz_git.resolve.artifact import best_artifact
-from heimnetz_git.resolve.request import Request, Universe
+from heimnetz_git.model.outline import Outline, Range, Wants, from_mask
+from heimnetz_git.model.ranges import matching, names_prerelease, pins
+from heimnetz_git.resolve.obstacle import HARD, Excuse, Obstacle, found_against
+from heimnetz_git.resolve.plain import outlined
+from heimnetz_git.resolve.request import Outlined, Request, Universe
 
-__all__ = [
-    "HARD",
-    "Excuse",
-    "Obstacle",
-    "Pool",
-    "Rule",
-    "Table",
-    "bits",
-    "names_prerelease",
-    "pins",
-    "unmet_hosts",
-]
+__all__ = ["Group", "Needs", "Pool", "Rule", "Table", "bits"]
 
+Needs = dict[str, tuple[int, bool]]
+"""Plugin to (releases that will do, whether it must be present)."""
+Group = tuple[int, Needs]
+"""Releases with the same needs."""
 
-class Obstacle(StrEnum):
-    """Why a release that exists may not be chosen here."""
-
-    HOST = "host"
-    PYTHON = "python"
-    PLATFORM = "platform"
-    YANKED = "yanked"
-    PRERELEASE = "prerelease"
-
-
-HARD = frozenset({Obstacle.HOST, Obstacle.PYTHON, Obstacle.PLATFORM})
-"""Obstacles that no way of asking gets past."""
-
-Excuse = tuple[str, Obstacle]
+_NOTHING = Outline("", "", (), (), (), (), b"", b"", "")
 
 
 class Rule(NamedTuple):
@@ -58,29 +38,51 @@ class Rule(NamedTuple):
     optional: bool
 
 
-class Table(NamedTuple):
+class Table:
     """A plugin's releases, oldest first.
 
-    ``groups`` are the masks of releases with the same rules; ``blocked`` what stands in the way of
-    which; ``locked`` the bit to prefer, 0 if none; ``missing`` says why there are no releases.
+    ``full`` is the mask of all; ``blocked`` what stands in the way of which; ``locked`` the bit to
+    prefer, 0 if none; ``missing`` says why there are no releases.
     """
 
-    name: str
-    candidates: tuple[Candidate, ...]
-    versions: tuple[Version, ...]
-    groups: tuple[tuple[int, tuple[Rule, ...]], ...]
-    blocked: dict[Obstacle, int]
-    locked: int
-    missing: str
+    def __init__(self, name: str, outline: Outline, missing: str) -> None:
+        self.name = name
+        self.outline = outline
+        self.missing = missing
+        self.full = (1 << len(outline.keys)) - 1
+        self.blocked: dict[Obstacle, int] = {}
+        self.locked = 0
 
-    @property
-    def full(self) -> int:
-        """The mask of all releases."""
-        return (1 << len(self.candidates)) - 1
+    @cached_property
+    def usable(self) -> int:
+        """The releases that somebody might choose: those that a hard obstacle blocks are out."""
+        mask = self.full
+        for obstacle, blocked in self.blocked.items():
+            if obstacle in HARD:
+                mask &= ~blocked
+        return mask
 
-    def at(self, mask: int) -> list[Candidate]:
-        """The releases of a mask, oldest first."""
-        return [self.candidates[place] for place in bits(mask)]
+    @cached_property
+    def offered(self) -> int:
+        """The releases that nothing stands against."""
+        mask = self.full
+        for blocked in self.blocked.values():
+            mask &= ~blocked
+        return mask
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """Every release's version as text."""
+        return self.outline.versions.split(" ") if self.full else []
+
+    def at(self, mask: int) -> list[str]:
+        """The versions of a mask, oldest first."""
+        versions = self.versions
+        return [versions[place] for place in bits(mask)]
+
+    def matching(self, specifier: str) -> int:
+        """The releases whose version is in the range, whatever else stands against them."""
+        return matching(self.outline.keys, lambda: self.versions, specifier)
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -91,188 +93,238 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def names_prerelease(found: SpecifierSet) -> bool:
-    """Does a range ask for a pre-release by name? ``<2.0.dev0`` does not."""
-    return any(
-        one.operator not in {"<", "!="}
-        and parse_version(one.version.removesuffix(".*")).is_prerelease
-        for one in found
-    )
-
-
-def pins(found: SpecifierSet) -> bool:
-    """Does a range allow one version alone (``==1.2.0``)?"""
-    return any(one.operator == "==" and not one.version.endswith(".*") for one in found)
-
-
-def unmet_hosts(release: Release, environment: Environment) -> dict[str, str]:
-    """The host APIs that a release needs and the environment does not have: name to range."""
-    return {
-        api: wanted
-        for api, wanted in sorted(release.host.items())
-        if api not in environment.host
-        or not parse_range(wanted).contains(environment.host[api], prereleases=True)
-    }
-
-
 class Pool:
     """The releases that one request can reach, asked for once each."""
 
-    def __init__(self, universe: Universe, environment: Environment, request: Request) -> None:
+    def __init__(
+        self,
+        universe: Universe,
+        environment: Environment,
+        request: Request,
+        *,
+        excused: frozenset[Excuse] = frozenset(),
+    ) -> None:
+        """``excused`` are obstacles that do not count."""
         self.environment = environment
         self.request = request
-        self._universe = universe
+        self.excused = excused
+        self._universe: Outlined = outlined(universe)
+        self._tags = frozenset(environment.tags)
         self._tables: dict[str, Table] = {}
-        self._found: dict[str, tuple[tuple[Candidate, ...], str]] = {}
+        self._outlines: dict[str, tuple[Outline, str]] = {}
         self._matching: dict[tuple[str, str], int] = {}
+        self._allowed: dict[tuple[str, str], int] = {}
+        self._groups: dict[str, tuple[Group, ...]] = {}
         locked = request.locked.plugins if request.locked else ()
         self._locked = {one.name: one for one in locked if request.keeps(one.name)}
 
     def asking(self, requested: dict[str, str]) -> Pool:
         """The same releases under other wishes, which decide on pre-releases and yanks."""
-        request = msgspec.structs.replace(self.request, requested=dict(sorted(requested.items())))
-        other = Pool(self._universe, self.environment, request)
-        other._found = self._found
+        wished = dict(sorted(requested.items()))
+        before = self.request.requested
+        touched = {n for n in before.keys() | wished.keys() if before.get(n) != wished.get(n)}
+        request = msgspec.structs.replace(self.request, requested=wished)
+        return self._varied(request, self.excused, touched)
+
+    def excusing(self, excused: frozenset[Excuse]) -> Pool:
+        """The same releases where these obstacles, and no others, do not count."""
+        touched = {name for name, _ in excused ^ self.excused}
+        return self._varied(self.request, excused, touched)
+
+    def _varied(self, request: Request, excused: frozenset[Excuse], touched: set[str]) -> Pool:
+        """Another pool that knows already what this one has worked out, where that is the same."""
+        other = Pool(self._universe, self.environment, request, excused=excused)
+        other._outlines, other._matching = self._outlines, self._matching
+        differ = {name for name in touched if other.table(name).blocked != self.table(name).blocked}
+        if not differ:
+            other._tables, other._allowed = self._tables, self._allowed
+            other._groups = self._groups
+            return other
+        other._tables = {**self._tables, **{name: other.table(name) for name in differ}}
+        other._allowed = {key: m for key, m in self._allowed.items() if key[0] not in differ}
+        other._groups = {
+            name: groups
+            for name, groups in self._groups.items()
+            if name not in differ and all(differ.isdisjoint(needs) for _, needs in groups)
+        }
         return other
+
+    @property
+    def known(self) -> list[str]:
+        """The plugins that were asked for so far, sorted."""
+        return sorted(self._tables)
 
     def table(self, name: str) -> Table:
         """The releases of a plugin; an empty table if there is no such plugin."""
         found = self._tables.get(name)
         if found is None:
-            found = self._tables[name] = self._table(name, *self._releases(name))
+            found = self._tables[name] = self._table(name)
+        return found
+
+    def candidate(self, name: str, place: int) -> Candidate:
+        """The release behind a bit. Raises PluginNotFound if the universe has it no longer."""
+        version = self.table(name).versions[place]
+        found = self._universe.candidate(name, version)
+        if found is None:
+            raise PluginNotFound(f"{name} {version} is gone from its index.", name=name)
         return found
 
     def matching(self, name: str, specifier: str) -> int:
         """The releases whose version is in the range, whatever else stands against them."""
         found = self._matching.get((name, specifier))
         if found is None:
-            wanted = parse_range(specifier)
-            found = sum(
-                1 << place
-                for place, version in enumerate(self.table(name).versions)
-                if wanted.contains(version, prereleases=True)
-            )
-            self._matching[name, specifier] = found
+            found = self._matching[name, specifier] = self.table(name).matching(specifier)
         return found
 
-    def allowed(self, name: str, specifier: str, excused: frozenset[Excuse] = frozenset()) -> int:
+    def allowed(self, name: str, specifier: str) -> int:
         """The releases that may be chosen by someone who asks for this range.
 
-        A pre-release takes someone who names one, a yanked release someone who pins it; ``excused``
-        obstacles do not count.
+        A pre-release takes someone who names one, a yanked release someone who pins it.
         """
-        mask = self.matching(name, specifier)
-        for obstacle, blocked in self.table(name).blocked.items():
-            if (name, obstacle) not in excused and not _admits(obstacle, specifier):
-                mask &= ~blocked
-        return mask
+        found = self._allowed.get((name, specifier))
+        if found is None:
+            found = self.matching(name, specifier)
+            for obstacle, blocked in self.table(name).blocked.items():
+                if not _admits(obstacle, specifier):
+                    found &= ~blocked
+            self._allowed[name, specifier] = found
+        return found
 
-    def _releases(self, name: str) -> tuple[tuple[Candidate, ...], str]:
-        """The releases of a plugin, oldest first; if there are none, why."""
-        if name not in self._found:
-            self._found[name] = self._ask(name)
-        return self._found[name]
+    def groups(self, name: str) -> tuple[Group, ...]:
+        """The releases that this machine takes, those with the same needs together."""
+        found = self._groups.get(name)
+        if found is None:
+            found = self._groups[name] = tuple(self._compile(name))
+        return found
 
-    def _ask(self, name: str) -> tuple[tuple[Candidate, ...], str]:
+    def needs_at(self, name: str, place: int) -> Needs:
+        """What one release asks for."""
+        outline = self.table(name).outline
+        soft = not self.request.with_optional
+        for wants in outline.wants:
+            if from_mask(wants.mask) >> place & 1:
+                hard = [(outline.ranges[each], True) for each in wants.requires]
+                more = [(outline.ranges[each], not soft) for each in wants.optional]
+                return _joined((one.target, self._in_range(one), must) for one, must in hard + more)
+        return {}
+
+    def rules(self, name: str) -> Iterator[tuple[int, tuple[Rule, ...]]]:
+        """The releases with the same rules."""
+        outline = self.table(name).outline
+        for wants in outline.wants:
+            yield from_mask(wants.mask), self._rules(outline, wants)
+
+    def _rules(self, outline: Outline, wants: Wants) -> tuple[Rule, ...]:
+        soft = not self.request.with_optional
+        hard = [self._rule(outline.ranges[place], optional=False) for place in wants.requires]
+        return (
+            *hard,
+            *(self._rule(outline.ranges[place], optional=soft) for place in wants.optional),
+        )
+
+    def _rule(self, wanted: Range, *, optional: bool) -> Rule:
+        specifier = self.request.overrides.get(wanted.target, wanted.specifier)
+        return Rule(wanted.target, specifier, optional)
+
+    def _in_range(self, wanted: Range) -> int:
+        """As ``allowed``, without parsing anything for a range as most are."""
+        if not wanted.is_plain or wanted.target in self.request.overrides:
+            target, specifier, _ = self._rule(wanted, optional=False)
+            return self.allowed(target, specifier)
+        table = self.table(wanted.target)
+        keys = table.outline.keys
+        first = bisect_left(keys, wanted.low)
+        last = bisect_left(keys, wanted.high) if wanted.high else len(keys)
+        return (1 << last) - (1 << first) & table.offered if first < last else 0
+
+    def _compile(self, name: str) -> Iterator[Group]:
+        """As ``needs`` of all ``rules``, but each range is worked out once and releases that turn
+        out to need the same are put together: most of the time of a deep resolution goes here."""
+        table = self.table(name)
+        living = [
+            (mask & table.usable, wants)
+            for mask, wants in ((from_mask(wants.mask), wants) for wants in table.outline.wants)
+            if mask & table.usable
+        ]
+        numbers: dict[tuple[str, int], int] = {}
+        number_of = {}
+        for place in {place for _, one in living for place in (*one.requires, *one.optional)}:
+            wanted = table.outline.ranges[place]
+            found = (wanted.target, self._in_range(wanted))
+            number_of[place] = numbers.setdefault(found, len(numbers))
+        merged: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+        for mask, one in living:
+            key = (
+                tuple([number_of[place] for place in one.requires]),
+                tuple([number_of[place] for place in one.optional]),
+            )
+            merged[key] = merged.get(key, 0) | mask
+        known, soft = list(numbers), not self.request.with_optional
+        for (requires, optional), mask in merged.items():
+            needs = [(*known[number], True) for number in requires]
+            yield mask, _joined(needs + [(*known[number], not soft) for number in optional])
+
+    def _table(self, name: str) -> Table:
+        if name not in self._outlines:
+            self._outlines[name] = self._ask(name)
+        table = Table(name, *self._outlines[name])
+        if table.full:
+            table.locked = self._locked_bit(table)
+            table.blocked = self._blocked(table)
+        return table
+
+    def _ask(self, name: str) -> tuple[Outline, str]:
         try:
-            found = self._universe.releases(name)
-            missing = "" if found else f"there is no plugin {name}"
-        except (AmbiguousName, PluginNotFound) as error:
+            found = self._universe.outline(name)
+        except (AmbiguousName, PluginNotFound, IndexNotFound) as error:
             if name in self.request.requested:
                 raise
-            found, missing = (), str(error).rstrip(".")
-        readable = sorted(
-            (one for one in found if _is_readable(one.release)),
-            key=lambda one: parse_version(one.release.version),
-        )
-        if found and not readable:
-            missing = f"no release of {name} can be read by this version of heimnetz-git"
-        return tuple(readable), missing
+            return _NOTHING, str(error).rstrip(".")
+        if found is not None:
+            return found, ""
+        if self._universe.releases(name):
+            return _NOTHING, f"no release of {name} can be read by this version of heimnetz-git"
+        return _NOTHING, f"there is no plugin {name}"
 
-    def _table(self, name: str, candidates: tuple[Candidate, ...], missing: str) -> Table:
-        versions = tuple(parse_version(one.release.version) for one in candidates)
-        locked = self._locked_bit(name, candidates)
-        grouped: dict[tuple[Rule, ...], int] = {}
-        for place, one in enumerate(candidates):
-            rules = self._rules(one.release)
-            grouped[rules] = grouped.get(rules, 0) | 1 << place
-        return Table(
-            name=name,
-            candidates=candidates,
-            versions=versions,
-            groups=tuple((mask, rules) for rules, mask in grouped.items()),
-            blocked=self._blocked(name, candidates, versions, locked),
-            locked=locked,
-            missing=missing,
-        )
+    def _locked_bit(self, table: Table) -> int:
+        locked = self._locked.get(table.name)
+        if locked is None or table.outline.registry != locked.registry:
+            return 0
+        versions = table.versions
+        return 1 << versions.index(locked.version) if locked.version in versions else 0
 
-    def _rules(self, release: Release) -> tuple[Rule, ...]:
-        soft = not self.request.with_optional
-        rules = [Rule(target, wanted, False) for target, wanted in release.requires.items()]
-        rules += [Rule(target, wanted, soft) for target, wanted in release.optional.items()]
-        return tuple(sorted(rules))
-
-    def _locked_bit(self, name: str, candidates: tuple[Candidate, ...]) -> int:
-        locked = self._locked.get(name)
-        for place, one in enumerate(candidates):
-            if locked and (one.registry, one.release.version) == (locked.registry, locked.version):
-                return 1 << place
-        return 0
-
-    def _blocked(
-        self,
-        name: str,
-        candidates: tuple[Candidate, ...],
-        versions: tuple[Version, ...],
-        locked: int,
-    ) -> dict[Obstacle, int]:
-        masks = dict.fromkeys(Obstacle, 0)
-        for place, (one, version) in enumerate(zip(candidates, versions, strict=True)):
-            for obstacle in _obstacles(one, version, self.environment):
-                masks[obstacle] |= 1 << place
-        finals = (1 << len(versions)) - 1 & ~(masks[Obstacle.PRERELEASE] | masks[Obstacle.YANKED])
-        asked = parse_range(self.request.requested.get(name, ""))
-        if self.request.prereleases or not finals or names_prerelease(asked):
+    def _blocked(self, table: Table) -> dict[Obstacle, int]:
+        request, name = self.request, table.name
+        masks = found_against(table.outline, self.environment, self._tags, request.exclude_newer)
+        finals = table.full & ~(masks[Obstacle.PRERELEASE] | masks[Obstacle.YANKED])
+        asked = (request.range_on(name), request.constraints.get(name, ""))
+        if request.prereleases or not finals or any(map(names_prerelease, asked)):
             masks[Obstacle.PRERELEASE] = 0
-        if pins(asked):
+        if any(map(pins, asked)):
             masks[Obstacle.YANKED] = 0
-        masks[Obstacle.PRERELEASE] &= ~locked
-        masks[Obstacle.YANKED] &= ~locked
-        return {obstacle: mask for obstacle, mask in masks.items() if mask}
+        if name in request.constraints:
+            masks[Obstacle.CONSTRAINT] = table.full & ~table.matching(request.constraints[name])
+        masks[Obstacle.PRERELEASE] &= ~table.locked
+        masks[Obstacle.YANKED] &= ~table.locked
+        return {
+            obstacle: mask
+            for obstacle, mask in masks.items()
+            if mask and (name, obstacle) not in self.excused
+        }
+
+
+def _joined(wanted: Iterable[tuple[str, int, bool]]) -> Needs:
+    needs: Needs = {}
+    for target, mask, hard in wanted:
+        if target in needs:
+            other, other_hard = needs[target]
+            needs[target] = (mask & other, hard or other_hard)
+        else:
+            needs[target] = (mask, hard)
+    return needs
 
 
 def _admits(obstacle: Obstacle, specifier: str) -> bool:
     if obstacle is Obstacle.PRERELEASE:
-        return names_prerelease(parse_range(specifier))
-    return obstacle is Obstacle.YANKED and pins(parse_range(specifier))
-
-
-def _obstacles(one: Candidate, version: Version, environment: Environment) -> Iterator[Obstacle]:
-    release = one.release
-    if unmet_hosts(release, environment):
-        yield Obstacle.HOST
-    if not parse_range(release.python).contains(environment.python, prereleases=True):
-        yield Obstacle.PYTHON
-    if best_artifact(release, environment) is None:
-        yield Obstacle.PLATFORM
-    if one.yanked is not None:
-        yield Obstacle.YANKED
-    if version.is_prerelease:
-        yield Obstacle.PRERELEASE
-
-
-def _is_readable(release: Release) -> bool:
-    """Are all versions and ranges such? An index of a newer format may have others."""
-    ranges = (
-        release.python,
-        *release.host.values(),
-        *release.requires.values(),
-        *release.optional.values(),
-    )
-    try:
-        parse_version(release.version)
-        for text in ranges:
-            parse_range(text)
-    except ValueError:
-        return False
-    return True
+        return names_prerelease(specifier)
+    return obstacle is Obstacle.YANKED and pins(specifier)

@@ -42,9 +42,12 @@ class Chosen(NamedTuple):
 class PlanProvider(AbstractProvider[Asked, Chosen, str]):
     """Shows resolvelib the plan as the only release of each plugin that there is."""
 
-    def __init__(self, pool: Pool, plan: Mapping[str, int]) -> None:
+    def __init__(
+        self, pool: Pool, plan: Mapping[str, int], chosen: Mapping[str, Candidate]
+    ) -> None:
         self._pool = pool
         self._plan = plan
+        self._chosen = chosen
 
     def identify(self, requirement_or_candidate: Asked | Chosen) -> str:
         """Both are known by the plugin's name."""
@@ -83,27 +86,23 @@ class PlanProvider(AbstractProvider[Asked, Chosen, str]):
 
     def get_dependencies(self, candidate: Chosen) -> Iterable[Asked]:
         """What the release needs; optional plugins if the plan has them."""
-        release = self.release(candidate).release
-        soft = not self._pool.request.with_optional
+        release, request = self._chosen[candidate.name].release, self._pool.request
         for target, wanted in release.requires.items():
-            yield Asked(target, wanted, release.name)
+            yield Asked(target, request.overrides.get(target, wanted), release.name)
         for target, wanted in release.optional.items():
-            if not soft or target in self._plan:
-                yield Asked(target, wanted, release.name, optional=True)
-
-    def release(self, chosen: Chosen) -> Candidate:
-        """The release behind a place in the plan."""
-        return self._pool.table(chosen.name).candidates[chosen.place]
+            if request.with_optional or target in self._plan:
+                span = request.overrides.get(target, wanted)
+                yield Asked(target, span, release.name, optional=True)
 
 
 def verified_edges(
-    pool: Pool, plan: Mapping[str, int], roots: Mapping[str, str]
+    pool: Pool, plan: Mapping[str, int], chosen: Mapping[str, Candidate], roots: Mapping[str, str]
 ) -> tuple[Edge, ...]:
     """Who needs whom in a plan, sorted, after resolvelib has accepted it in full.
 
     Raises ResolutionImpossible if it does not, which would be a fault of this program.
     """
-    resolver = Resolver(PlanProvider(pool, plan), BaseReporter[Asked, Chosen, str]())
+    resolver = Resolver(PlanProvider(pool, plan, chosen), BaseReporter[Asked, Chosen, str]())
     asked = [Asked(name, wanted, "") for name, wanted in sorted(roots.items())]
     try:
         result = resolver.resolve(asked, max_rounds=2 * len(plan) + 2)

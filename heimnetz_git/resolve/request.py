@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from heimnetz_git.model.lock import Candidate, Lock
+from heimnetz_git.model.outline import Outline
 
-__all__ = ["Edge", "Note", "Request", "Resolution", "Universe"]
+__all__ = ["Edge", "Note", "Outlined", "Request", "Resolution", "Universe"]
 
 
 class Universe(Protocol):
@@ -20,6 +21,19 @@ class Universe(Protocol):
         ...
 
 
+@runtime_checkable
+class Outlined(Universe, Protocol):
+    """A universe that has worked out beforehand what resolving needs to know: much faster."""
+
+    def outline(self, name: str) -> Outline | None:
+        """A plugin's releases in short; None if unknown."""
+        ...
+
+    def candidate(self, name: str, version: str) -> Candidate | None:
+        """One of its releases; None if there is none of that version."""
+        ...
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is wanted.
 
@@ -27,6 +41,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     are kept where they can be, but for those that ``upgrade`` names (True: all of them).
     ``prereleases`` takes pre-releases of every plugin; ``with_optional`` pulls in what releases
     name under ``optional:``.
+
+    ``constraints`` maps plugins to ranges that bind them if they are needed at all; ``overrides``
+    to ranges that stand for whatever anybody asks of them. ``exclude_newer``, a UTC date or time
+    (``2026-01-31``, ``2026-01-31T12:00:00Z``), leaves out what a registry merged later or at a time
+    that it does not say. ``resolution`` ``lowest`` takes the oldest releases that fit,
+    ``lowest-direct`` those of requested plugins only.
     """
 
     requested: dict[str, str]
@@ -34,12 +54,25 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     upgrade: frozenset[str] | bool = frozenset()
     prereleases: bool = False
     with_optional: bool = False
+    constraints: dict[str, str] = {}
+    overrides: dict[str, str] = {}
+    exclude_newer: str = ""
+    resolution: Literal["highest", "lowest", "lowest-direct"] = "highest"
 
     def keeps(self, name: str) -> bool:
         """Should the locked version of a plugin be preferred?"""
         if isinstance(self.upgrade, bool):
             return not self.upgrade
         return name not in self.upgrade
+
+    def range_on(self, name: str) -> str:
+        """The user's own range on a requested plugin; an override counts for it."""
+        return self.overrides.get(name, self.requested.get(name, ""))
+
+    def takes_lowest(self, name: str) -> bool:
+        """Should the oldest release of a plugin be preferred?"""
+        direct = self.resolution == "lowest-direct" and name in self.requested
+        return direct or self.resolution == "lowest"
 
 
 class Edge(msgspec.Struct, frozen=True, order=True):

@@ -10,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from heimnetz_git.resolve.pool import HARD, Excuse, Pool, Rule
+from heimnetz_git.resolve.obstacle import Excuse
+from heimnetz_git.resolve.pool import Group, Needs, Pool
 
-__all__ = ["Needs", "Premises", "State", "System", "compile_system"]
+__all__ = ["OWN", "Event", "Premises", "State", "System", "compile_system"]
 
 Edges = frozenset[tuple[str, str]]
-Needs = dict[str, tuple[int, bool]]
-"""Plugin to (releases that will do, whether it must be present)."""
+
+_NOBODY: dict[str, None] = {}
+Event = tuple[str, int, str]
+"""What happened to a plugin: the releases that died (0: it became needed), and whose word did it:
+a plugin's that narrowed it, its own (OWN) as they need what is not to be had, nobody's (empty) in a
+trial."""
+OWN = "*"  # no plugin's name
 
 
 class Premises(NamedTuple):
@@ -35,146 +41,151 @@ class System(NamedTuple):
     """The premises worked out over all plugins that can be reached.
 
     ``alive`` are the releases to choose from, ``groups`` the releases with the same needs,
-    ``users`` who has a rule about a plugin.
+    ``users`` who has a rule about a plugin. All in the order in which they were reached: with sets
+    of names the words for a conflict would be others in each run.
     """
 
     roots: frozenset[str]
     alive: dict[str, int]
-    groups: dict[str, list[tuple[int, Needs]]]
-    users: dict[str, set[str]]
+    groups: dict[str, list[Group]]
+    users: dict[str, dict[str, None]]
 
 
 def compile_system(pool: Pool, premises: Premises) -> System:
     """All rules that can matter, from the requested plugins outwards."""
+    if premises.excused != pool.excused:
+        pool = pool.excusing(premises.excused)
     system = System(frozenset(premises.roots), {}, {}, {})
     queue = list(premises.roots)
     while queue:
         name = queue.pop()
         if name in system.alive:
             continue
-        system.alive[name] = _usable(pool, name, premises)
-        groups = system.groups[name] = _groups(pool, name, premises)
-        for target in {target for _, needs in groups for target in needs}:
-            system.users.setdefault(target, set()).add(name)
+        system.alive[name] = pool.table(name).usable
+        groups = system.groups[name] = list(_groups(pool, name, premises.edges))
+        for target in dict.fromkeys(target for _, needs in groups for target in needs):
+            system.users.setdefault(target, {})[name] = None
             queue.append(target)
     for name, wanted in premises.roots.items():
-        system.alive[name] &= pool.allowed(name, wanted, premises.excused)
+        system.alive[name] &= pool.allowed(name, wanted)
     return system
 
 
-def _usable(pool: Pool, name: str, premises: Premises) -> int:
-    """The releases that somebody might choose: those that a hard obstacle blocks are out."""
-    table = pool.table(name)
-    mask = table.full
-    for obstacle, blocked in table.blocked.items():
-        if obstacle in HARD and (name, obstacle) not in premises.excused:
-            mask &= ~blocked
-    return mask
-
-
-def _groups(pool: Pool, name: str, premises: Premises) -> list[tuple[int, Needs]]:
-    usable = _usable(pool, name, premises)
-    return [
-        (mask & usable, _needs(pool, name, rules, premises))
-        for mask, rules in pool.table(name).groups
-        if mask & usable
-    ]
-
-
-def _needs(pool: Pool, name: str, rules: Iterable[Rule], premises: Premises) -> Needs:
-    needs: Needs = {}
-    for target, specifier, optional in rules:
-        if premises.edges is not None and (name, target) not in premises.edges:
-            continue
-        mask, hard = needs.get(target, (-1, False))
-        mask &= pool.allowed(target, specifier, premises.excused)
-        needs[target] = mask, hard or not optional
-    return needs
+def _groups(pool: Pool, name: str, edges: Edges | None) -> Iterable[Group]:
+    """A plugin's releases by their needs, but only by those that count."""
+    if edges is None:
+        return pool.groups(name)
+    merged: dict[tuple[tuple[str, tuple[int, bool]], ...], int] = {}
+    for mask, needs in pool.groups(name):
+        counted = tuple(need for need in needs.items() if (name, need[0]) in edges)
+        merged[counted] = merged.get(counted, 0) | mask
+    return [(mask, dict(needs)) for needs, mask in merged.items()]
 
 
 class State:
-    """What is still possible at one point of a search."""
+    """What is still possible at one point of a search.
 
-    __slots__ = ("_system", "alive", "needed", "queue")
+    ``trail`` tells how it came to that; copies share it, so who goes back to one cuts it off.
+    ``dead`` is the plugin that has no release left once settle() said False.
+    """
+
+    __slots__ = ("_system", "alive", "dead", "needed", "queue", "trail")
 
     def __init__(
-        self, system: System, alive: dict[str, int], needed: set[str], queue: set[str]
+        self, system: System, alive: dict[str, int], needed: set[str], trail: list[Event]
     ) -> None:
         self._system = system
         self.alive = alive
         self.needed = needed
-        self.queue = queue
+        self.trail = trail
+        self.queue: dict[str, None] = {}
+        self.dead = ""
 
     @classmethod
     def start(cls, system: System) -> State:
         """Everything is possible that the requested ranges allow; nothing was looked at yet."""
-        return cls(system, dict(system.alive), set(system.roots), set(system.alive))
+        state = cls(system, dict(system.alive), set(system.roots), [])
+        state.queue = dict.fromkeys(system.alive)
+        return state
 
     def copy(self) -> State:
-        """The same point, to come back to."""
-        return State(self._system, dict(self.alive), set(self.needed), set(self.queue))
+        """The same settled point, to come back to."""
+        return State(self._system, dict(self.alive), set(self.needed), self.trail)
 
     def limit(self, name: str, mask: int) -> None:
-        """Only these releases of ``name`` remain."""
-        self.alive[name] &= mask
-        self._changed(name)
+        """Only these releases of ``name`` remain, as a trial."""
+        self._remove(name, self.alive[name] & ~mask, "")
+        self.queue[name] = None
 
     def settle(self) -> bool:
         """Draw every conclusion; False if the premises contradict each other."""
         while self.queue:
-            if not self._visit(self.queue.pop()):
+            if not self._visit(self.queue.popitem()[0]):
                 return False
         return True
 
-    def _changed(self, name: str) -> None:
-        self.queue.add(name)
-        self.queue |= self._system.users.get(name, set())
+    def _remove(self, name: str, mask: int, because: str) -> None:
+        self.alive[name] &= ~mask
+        self.trail.append((name, mask, because))
+        self.queue.update(self._system.users.get(name, _NOBODY))
 
     def _visit(self, name: str) -> bool:
         before = self.alive[name]
-        living = [
-            (mask & before, needs)
-            for mask, needs in self._system.groups[name]
-            if mask & before and self._is_possible(needs)
-        ]
-        after = sum(mask for mask, _ in living)
+        after, living = self._living(name, before)
         if after != before:
-            self.alive[name] = after
-            self.queue |= self._system.users.get(name, set())
+            self._remove(name, before & ~after, OWN)
         if name not in self.needed:
             return True
         if not after:
+            self.dead = name
             return False
         return all(
-            self._require(target, mask, hard=hard)
-            for target, (mask, hard) in _common([needs for _, needs in living]).items()
+            self._require(target, mask, name, hard=hard)
+            for target, (mask, hard) in _common(living).items()
         )
 
-    def _is_possible(self, needs: Needs) -> bool:
-        return all(
-            mask & self.alive[target] or not (hard or target in self.needed)
-            for target, (mask, hard) in needs.items()
-        )
+    def _living(self, name: str, before: int) -> tuple[int, list[Needs]]:
+        """The releases whose needs can all be met, and those needs."""
+        alive, needed = self.alive, self.needed
+        after, living = 0, []
+        for mask, needs in self._system.groups[name]:
+            here = mask & before
+            if not here:
+                continue
+            for target, (wanted, hard) in needs.items():
+                if not wanted & alive[target] and (hard or target in needed):
+                    break
+            else:
+                after |= here
+                living.append(needs)
+        return after, living
 
-    def _require(self, target: str, mask: int, *, hard: bool) -> bool:
-        narrower = self.alive[target] & mask
-        if narrower != self.alive[target] or (hard and target not in self.needed):
-            self.alive[target] = narrower
-            if hard:
-                self.needed.add(target)
-            self._changed(target)
-        return bool(narrower) or target not in self.needed
+    def _require(self, target: str, mask: int, source: str, *, hard: bool) -> bool:
+        removed = self.alive[target] & ~mask
+        if removed:
+            self._remove(target, removed, source)
+            self.queue[target] = None
+        if hard and target not in self.needed:
+            self.needed.add(target)
+            self.trail.append((target, 0, source))
+            self.queue[target] = None
+            self.queue.update(self._system.users.get(target, _NOBODY))
+        if target in self.needed and not self.alive[target]:
+            self.dead = target
+            return False
+        return True
 
 
 def _common(all_needs: list[Needs]) -> Needs:
     """What each of the needs asks for: the union of the ranges, hard if it is hard in all."""
-    common = dict(all_needs[0])
-    for needs in all_needs[1:]:
+    shortest: Needs = min(all_needs, key=len)
+    common = dict(shortest)
+    for needs in all_needs:
+        if not common:
+            break
         for target in [target for target in common if target not in needs]:
             del common[target]
         for target, (mask, hard) in common.items():
             other, other_hard = needs[target]
             common[target] = mask | other, hard and other_hard
-        if not common:
-            break
     return common

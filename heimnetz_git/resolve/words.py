@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.lock import Candidate, Environment
-from heimnetz_git.resolve.pool import Obstacle, Pool, bits, unmet_hosts
+from heimnetz_git.resolve.obstacle import Obstacle, unmet_hosts
+from heimnetz_git.resolve.pool import Pool, bits
 
 __all__ = ["asks", "joined", "named", "obstacle_words", "requires", "some"]
 
@@ -25,7 +26,7 @@ def asks(name: str, specifier: str) -> str:
 
 def some(pool: Pool, name: str, mask: int) -> str:
     """The versions of a mask: all of one or two, the ends of a longer row, a few of the rest."""
-    texts = [one.release.version for one in pool.table(name).at(mask)]
+    texts = pool.table(name).at(mask)
     if len(texts) <= 2:
         return joined(texts)
     places = list(bits(mask))
@@ -44,7 +45,7 @@ def named(pool: Pool, name: str, mask: int) -> str:
 def requires(pool: Pool, name: str, mask: int, target: str) -> str:
     """What the releases of a mask say about ``target``, a clause for each range they name."""
     clauses: dict[tuple[str, bool], int] = {}
-    for group, rules in pool.table(name).groups:
+    for group, rules in pool.rules(name):
         for rule in rules:
             if group & mask and rule.target == target:
                 key = rule.specifier, rule.optional
@@ -69,7 +70,7 @@ def obstacle_words(pool: Pool, name: str, obstacle: Obstacle, mask: int) -> str:
     """Why the releases of a mask cannot be chosen here, those with the same reason together."""
     reasons: dict[tuple[str, str], int] = {}
     for place in bits(mask):
-        said = _SAID[obstacle](pool.table(name).candidates[place], pool.environment)
+        said = _SAID[obstacle](pool, pool.candidate(name, place))
         reasons[said] = reasons.get(said, 0) | 1 << place
     newest_first = sorted(reasons.items(), key=lambda one: -one[1])
     texts = [
@@ -79,9 +80,9 @@ def obstacle_words(pool: Pool, name: str, obstacle: Obstacle, mask: int) -> str:
     return joined(texts)
 
 
-def _host(candidate: Candidate, environment: Environment) -> tuple[str, str]:
-    apis = unmet_hosts(candidate.release, environment)
-    texts = [_host_words(environment, api, wanted) for api, wanted in apis.items()]
+def _host(pool: Pool, candidate: Candidate) -> tuple[str, str]:
+    apis = unmet_hosts(candidate.release.host, pool.environment)
+    texts = [_host_words(pool.environment, api, wanted) for api, wanted in apis.items()]
     return f"needs {joined(texts)}", f"need {joined(texts)}"
 
 
@@ -91,30 +92,47 @@ def _host_words(environment: Environment, api: str, wanted: str) -> str:
     return f"{shown} (this machine has {here})" if here else f"{shown} (this machine has none)"
 
 
-def _python(candidate: Candidate, environment: Environment) -> tuple[str, str]:
-    needed = f"Python {candidate.release.python} (this is Python {environment.python})"
+def _python(pool: Pool, candidate: Candidate) -> tuple[str, str]:
+    needed = f"Python {candidate.release.python} (this is Python {pool.environment.python})"
     return f"needs {needed}", f"need {needed}"
 
 
-def _platform(_: Candidate, environment: Environment) -> tuple[str, str]:
-    here = f"no wheel for this machine ({environment.platform}, Python {environment.python})"
+def _platform(pool: Pool, _: Candidate) -> tuple[str, str]:
+    machine = pool.environment
+    here = f"no wheel for this machine ({machine.platform}, Python {machine.python})"
     return f"has {here}", f"have {here}"
 
 
-def _yanked(candidate: Candidate, _: Environment) -> tuple[str, str]:
+def _newer(pool: Pool, candidate: Candidate) -> tuple[str, str]:
+    if not candidate.merged:
+        said = "of unknown time, and you leave out what is newer than"
+    else:
+        said = f"of {printable(candidate.merged)}, and you leave out what is newer than"
+    return f"is {said} {pool.request.exclude_newer}", f"are {said} {pool.request.exclude_newer}"
+
+
+def _constraint(pool: Pool, candidate: Candidate) -> tuple[str, str]:
+    name = candidate.release.name
+    said = f"outside your constraint {asks(name, pool.request.constraints[name])}"
+    return f"is {said}", f"are {said}"
+
+
+def _yanked(_: Pool, candidate: Candidate) -> tuple[str, str]:
     reason = printable(candidate.yanked or "").rstrip(".")
     because = f" ({reason})" if reason else ""
     return f"was yanked{because}", f"were yanked{because}"
 
 
-def _prerelease(_: Candidate, __: Environment) -> tuple[str, str]:
+def _prerelease(_: Pool, __: Candidate) -> tuple[str, str]:
     return "is a pre-release", "are pre-releases"
 
 
-_SAID: dict[Obstacle, Callable[[Candidate, Environment], tuple[str, str]]] = {
+_SAID: dict[Obstacle, Callable[[Pool, Candidate], tuple[str, str]]] = {
     Obstacle.HOST: _host,
     Obstacle.PYTHON: _python,
     Obstacle.PLATFORM: _platform,
+    Obstacle.NEWER: _newer,
+    Obstacle.CONSTRAINT: _constraint,
     Obstacle.YANKED: _yanked,
     Obstacle.PRERELEASE: _prerelease,
 }

@@ -8,8 +8,10 @@ import msgspec
 
 from heimnetz_git.errors import PluginNotFound, ResolutionImpossible
 from heimnetz_git.model.lock import Environment, Lock, LockedPlugin
-from heimnetz_git.model.version import parse_range, parse_version
-from heimnetz_git.resolve.pool import Obstacle, Pool
+from heimnetz_git.model.ranges import contains
+from heimnetz_git.model.versionkey import sort_key
+from heimnetz_git.resolve.obstacle import Obstacle
+from heimnetz_git.resolve.pool import Pool
 from heimnetz_git.resolve.request import Edge, Request, Universe
 from heimnetz_git.resolve.resolver import resolve
 from heimnetz_git.resolve.words import asks, obstacle_words
@@ -84,31 +86,34 @@ class _Comparison:
         held = table.blocked.get(Obstacle.YANKED, 0) | table.blocked.get(Obstacle.PRERELEASE, 0)
         offered = table.at(table.full & ~held)
         compatible = self._upgraded.get(plugin.name, plugin.version)
-        newest = offered[-1].release.version if offered else compatible
-        newest = max(newest, compatible, key=parse_version)
-        yanked = {one.release.version: one.yanked for one in table.candidates}
+        newest = max(offered[-1] if offered else compatible, compatible, key=sort_key)
         return Outdated(
             name=plugin.name,
             current=plugin.version,
             compatible=compatible,
             newest=newest,
             held_back_by="" if newest == compatible else self._reason(plugin.name, newest),
-            yanked=yanked.get(plugin.version),
+            yanked=self._yanked(plugin),
         )
+
+    def _yanked(self, plugin: LockedPlugin) -> str | None:
+        versions = self._pool.table(plugin.name).versions
+        if plugin.version not in versions:
+            return None
+        return self._pool.candidate(plugin.name, versions.index(plugin.version)).yanked
 
     def _reason(self, name: str, newest: str) -> str:
         """One sentence on what keeps the newest release away."""
-        table, version = self._pool.table(name), parse_version(newest)
-        place = table.versions.index(version)
+        table = self._pool.table(name)
+        place = table.versions.index(newest)
         for obstacle, mask in table.blocked.items():
             if mask >> place & 1:
                 return f"{obstacle_words(self._pool, name, obstacle, 1 << place)}."
         wanted = self._pool.request.requested.get(name, "")
-        if not parse_range(wanted).contains(version, prereleases=True):
+        if not contains(wanted, newest):
             return f"You ask for {asks(name, wanted)}."
         for edge in self._edges:
-            narrow = parse_range(edge.specifier)
-            if edge.target == name and not narrow.contains(version, prereleases=True):
+            if edge.target == name and not contains(edge.specifier, newest):
                 return f"{edge.source} requires {asks(name, edge.specifier)}."
         return self._conflict(name, newest)
 
