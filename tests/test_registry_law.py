@@ -22,9 +22,20 @@ from heimnetz_git.model.layout import (
 from heimnetz_git.model.names import shard
 from heimnetz_git.model.registry import Owner, PluginEntry, Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact, Release
-from heimnetz_git.registry import law, law_release, law_scope, law_tree
+from heimnetz_git.registry import (
+    law,
+    law_facts,
+    law_name,
+    law_needs,
+    law_release,
+    law_scope,
+    law_tree,
+)
 from heimnetz_git.registry.law import judge, judge_update, refuses
+from heimnetz_git.registry.law_case import Actor
+from heimnetz_git.registry.law_outcome import CHOSEN
 from heimnetz_git.registry.manifest import open_wheels, plugin_entry_of, release_of_all
+from heimnetz_git.registry.reverse import needs_of
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Entry, Repository
 from tests.gitkit import hostile_tree, nested
@@ -33,6 +44,7 @@ from tests.wheelkit import make_wheel
 Files = dict[str, bytes | Entry | None]
 UUID = "6f1c1f0e-8d35-4d0c-9a53-0d5d1b7f9d11"
 INFO = RegistryInfo(format=1, id=UUID, name="home", reserved=("acme-*",))
+ADA = Actor("ada")
 CLOCK, OLD, NEW = "clock", release_path("clock", "1.0.0"), release_path("clock", "1.1.0")
 WHEEL = artifact_path("clock", "clock-1.1.0-py3-none-any.whl")
 OLD_WHEEL = artifact_path("clock", "clock-1.0.0-py3-none-any.whl")
@@ -69,14 +81,27 @@ class Bench:
         """The files of the next release of clock."""
         return self.release("clock", version, owner=False)
 
-    def judge(self, files: Files, **how: bool) -> tuple[Finding, ...]:
+    def judge(
+        self, files: Files, *, submission: bool = True, actor: Actor | None = None
+    ) -> tuple[Finding, ...]:
         """The findings on a submission that makes these changes."""
         head = self.repo.write(self.base, files)
-        return judge(self.repo, self.base, head, submission=how.get("submission", True))
+        return judge(
+            self.repo,
+            self.base,
+            head,
+            submission=submission,
+            actor=actor,
+            dependents=needs_of(self.repo, self.base).of,
+        )
 
-    def rules(self, files: Files, **how: bool) -> set[str]:
+    def rules(self, files: Files, *, submission: bool = True) -> set[str]:
         """The rules that refuse these changes."""
-        return {one.rule for one in self.judge(files, **how) if refuses(one)}
+        return {one.rule for one in self.judge(files, submission=submission) if refuses(one)}
+
+    def outcomes(self, files: Files, actor: Actor | None = ADA) -> dict[str, str]:
+        """Rule -> outcome, of what is found when ``actor`` asks for these changes."""
+        return {one.rule: one.outcome for one in self.judge(files, actor=actor)}
 
     def blob(self, data: bytes, mode: int) -> Entry:
         """A stored blob that can be set with any mode."""
@@ -227,7 +252,26 @@ BREACHES: list[tuple[str, str, Make]] = [
         "one-release",
         lambda b: {**b.update(), **b.update("1.2.0")},
     ),
-    ("the facts alone", "one-release", lambda b: {plugin_path(CLOCK): entry(title="x")}),
+    (
+        "the facts and a record",
+        "shared-file",
+        lambda b: {plugin_path(CLOCK): entry(title="x"), record_path(CLOCK, "1.0.0"): b"x"},
+    ),
+    ("the same facts", "one-topic", lambda b: {plugin_path(CLOCK): entry() + b"# hello\n"}),
+    (
+        "two topics",
+        "one-topic",
+        lambda b: {plugin_path(CLOCK): entry(title="x", owners=(Owner("eve"),))},
+    ),
+    ("no owner left", "ownerless", lambda b: {plugin_path(CLOCK): entry(owners=())}),
+    (
+        "one owner twice",
+        "ownerless",
+        lambda b: {plugin_path(CLOCK): entry(owners=(Owner("eve"), Owner("eve", "7")))},
+    ),
+    ("the same but for a hyphen", "name-same", lambda b: b.release("c-lock", "1.0.0")),
+    ("the same in print", "name-same", lambda b: b.release("c1ock", "1.0.0")),
+    ("name of a popular package", "name-reserved", lambda b: b.release("requests", "1.0.0")),
     (
         "the facts in passing",
         "plugin-file-changed",
@@ -376,11 +420,12 @@ def test_every_rule_has_a_breach_and_a_page() -> None:
     """No rule is untested, and its docstring is its page in the manual."""
     rules = (*law.CHANGE_RULES, *law.FACT_RULES, *law.SUBMISSION_RULES, law_tree.path_collision)
     codes = {rule.__name__.replace("_", "-") for rule in rules}
-    elsewhere = {"yank-without-reason", "license-not-allowed"}
-    assert codes - {rule for _, rule, _ in BREACHES} == elsewhere
+    elsewhere = {"yank-without-reason", "license-not-allowed", "not-owner", "plugin-removed"}
+    elsewhere |= {"signature-required"} | CHOSEN.keys()
+    assert codes - {rule for _, rule, _ in BREACHES} == elsewhere, CHOSEN
     assert all(rule.__doc__ and len(rule.__doc__) > 40 for rule in rules)
-    for module in (law_release, law_scope):
-        public = {getattr(module, name) for name in module.__all__}
+    for module in (law_facts, law_name, law_needs, law_release, law_scope):
+        public = {getattr(module, name) for name in module.__all__ if name != "versions_of"}
         assert public <= set(rules)
 
 

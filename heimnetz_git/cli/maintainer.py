@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +14,14 @@ from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.terminal import table
-from heimnetz_git.errors import Offline, SubmissionNotFound, UsageError, printable
+from heimnetz_git.errors import SubmissionNotFound, UsageError, printable
 
 if TYPE_CHECKING:
+    from heimnetz_git.model.finding import Finding
     from heimnetz_git.registry.submission import Submission
     from heimnetz_git.storage.repo import Repository
 
-__all__ = ["merge", "registry_check", "submissions"]
+__all__ = ["merge", "registry_check", "registry_receive", "submissions"]
 
 
 @command(examples=("submissions registry.git", "submissions acme --json"))
@@ -27,37 +29,74 @@ __all__ = ["merge", "registry_check", "submissions"]
 def submissions(session: Session, registry: str) -> Answer:
     """List what waits to be merged.
 
-    Each submission is a branch submit/NAME/VERSION of the registry's repository.
+    Each submission is a branch of the registry's repository: submit/NAME/VERSION brings a release,
+    submit/NAME/facts-TOPIC changes a plugin's facts.
     """
     found = waiting(session, registry)
-    rows = [(one.name, one.version, one.branch, one.head[:12]) for one in found]
-    head = ("NAME", "VERSION", "BRANCH", "COMMIT")
+    rows = [(one.name, one.version or one.topic, one.branch, one.head[:12]) for one in found]
+    head = ("NAME", "WHAT", "BRANCH", "COMMIT")
     lines = table(head, rows, columns=session.output.columns) if rows else ["Nothing waits."]
     return Answer({"submissions": found}, lines)
 
 
-@command(examples=("merge registry.git --all", "merge registry.git submit/wake-on-lan/1.0.0"))
+@command(
+    examples=(
+        "merge registry.git --auto",
+        "merge registry.git submit/wake-on-lan/1.0.0",
+        "merge registry.git submit/clok/1.0.0 --override name-similar --by max",
+    )
+)
 @click.argument("registry", metavar="PATH")
 @click.argument("branches", nargs=-1, metavar="[BRANCH]...")
 @click.option("--all", "everything", is_flag=True, help="Every submission that waits.")
-def merge(session: Session, registry: str, branches: tuple[str, ...], everything: bool) -> Answer:
+@click.option("--auto", is_flag=True, help="Every one that needs nobody's word, by policy.yaml.")
+@click.option("--override", multiple=True, metavar="RULE", help="Decide what this rule holds.")
+@click.option("--by", default="", metavar="NAME", help="The maintainer who decides.")
+def merge(session: Session, registry: str, branches: tuple[str, ...], **options: Any) -> Answer:
     """Check submissions once more and take them in.
 
     PATH is the registry's bare repository. Each submission becomes one commit on main, with the
-    registry's own record of it; the first that breaks the law ends it.
+    registry's own record of it; the first that breaks the law ends it. With --auto those that are
+    ready become few commits, and the rest is listed with what it waits for.
     """
     from heimnetz_git.registry.submission import merge as take
     from heimnetz_git.storage.repo import Repository
 
-    if not branches and not everything:
-        raise UsageError("Say which submission to merge, or --all.")
+    auto, everything = options["auto"], options["everything"]
+    if bool(branches) + auto + everything != 1:
+        raise UsageError("Say which submission to merge, or --all, or --auto.")
+    if auto:
+        return _merge_ready(session, registry, options["override"])
     merged = []
     with Repository.open(session.existing(registry)) as repository:
         for submission in _wanted(session, registry, branches, everything=everything):
-            done = take(repository, submission, when=session.now(), author=session.author())
+            done = take(
+                repository,
+                submission,
+                when=session.now(),
+                author=session.author(),
+                override=options["override"],
+                by=options["by"] or session.environ.get("GIT_AUTHOR_NAME", ""),
+            )
             merged.append(done)
-    lines = [f"Merged {one.name} {one.version} as {one.commit[:12]}." for one in merged]
+    lines = [f"Merged {one.title} as {one.commit[:12]}." for one in merged]
     return Answer({"merged": merged}, lines or ["Nothing waits."], narrates=True)
+
+
+def _merge_ready(session: Session, registry: str, override: tuple[str, ...]) -> Answer:
+    from heimnetz_git.registry.submission_merge import merge_ready
+    from heimnetz_git.storage.repo import Repository
+
+    if override:
+        raise UsageError("What --auto takes in, nobody decides; name the submission.")
+    with Repository.open(session.existing(registry)) as repository:
+        swept = merge_ready(repository, when=session.now(), author=session.author())
+    lines = [f"Merged {one.title} as {one.commit[:12]}." for one in swept.merged]
+    for one in swept.waiting:
+        title = printable(one.submission.title if one.submission.name else one.submission.branch)
+        lines.append(f"{title} waits: {printable(one.words, longest=1000)}")
+    data = {"merged": swept.merged, "waiting": swept.waiting}
+    return Answer(data, lines or ["Nothing waits."], narrates=True)
 
 
 @command(examples=("registry check registry.git --base main --head submit/wake-on-lan/1.0.0",))
@@ -65,26 +104,67 @@ def merge(session: Session, registry: str, branches: tuple[str, ...], everything
 @click.option("--base", default="main", show_default=True, help="What it was: branch or commit.")
 @click.option("--head", required=True, help="What it would be: branch or commit.")
 @click.option("--update", is_flag=True, help="Judge as a client does, not as a submission.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "github"]),
+    default="text",
+    show_default=True,
+    help="A page for a pull request, or annotations of a workflow; --json is for programs.",
+)
 @fail_on_option("low")
-def registry_check(
-    session: Session, registry: str, *, base: str, head: str, update: bool, fail_on: str
-) -> Answer:
+def registry_check(session: Session, registry: str, **options: Any) -> Answer:
     """Judge a change of a registry by its law.
 
     For hooks and continuous integration: published files never change, a submission is one
     release of one plugin, and its file says what the wheel says.
     """
     from heimnetz_git.registry.law import judge_update
+    from heimnetz_git.registry.law_report import verdict
     from heimnetz_git.registry.submission import check
     from heimnetz_git.storage.repo import Repository
 
+    base, head = options["base"], options["head"]
     with Repository.open(session.existing(registry)) as repository:
-        if update:
+        if options["update"]:
             old, new = (repository.tree(commit_of(repository, one)) for one in (base, head))
             findings = judge_update(repository, old, new)
         else:
             findings = check(repository, base, head)
-    return findings_answer(tuple(findings), fail_on, head)
+        lines = _report(repository, base, head, findings, options["form"])
+    said = findings_answer(tuple(findings), options["fail_on"], head)
+    data = {**said.data, "verdict": verdict(findings)}
+    return Answer(data, lines or said.lines, exit_code=said.exit_code)
+
+
+def _report(
+    repository: Repository, base: str, head: str, findings: tuple[Finding, ...], form: str
+) -> list[str]:
+    """The lines of a report; none for plain text."""
+    from heimnetz_git.registry.law_report import annotation_lines, markdown
+    from heimnetz_git.registry.replay import replay
+
+    if form == "github":
+        return [*annotation_lines(findings)]
+    if form == "text":
+        return []
+    trees = replay(repository, commit_of(repository, base), commit_of(repository, head))
+    return markdown(repository, trees.base, trees.tree, findings).splitlines()
+
+
+@command(examples=("registry receive . < lines",))
+@click.argument("registry", metavar="PATH")
+def registry_receive(session: Session, registry: str) -> Answer:
+    """Judge a push, as a hook.
+
+    Reads lines OLD NEW REF. Submissions are held to the law; main is pushed by nobody but a
+    maintainer whom the server knows (REMOTE_USER); other refs are not taken.
+    """
+    from heimnetz_git.registry.request_receive import receive
+
+    lines = sys.stdin.read().splitlines()
+    taken = receive(session.existing(registry), lines, session.environ, now=session.now())
+    return Answer({"taken": taken}, [], narrates=True)
 
 
 def waiting(session: Session, registry: str) -> tuple[Submission, ...]:
@@ -92,8 +172,7 @@ def waiting(session: Session, registry: str) -> tuple[Submission, ...]:
     from heimnetz_git.registry.submission import submissions as find
 
     address = session.address(registry)
-    if session.settings.offline and "://" in address:
-        raise Offline(f"The registry is at {printable(address)}, which needs the network.")
+    session.hold_offline(address)
     return find(address, timeout=session.settings.timeout)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from heimnetz_git.model import check_rules as rules
 from heimnetz_git.model.check_rules import Fault, Rule, each, mapped, optional
 from heimnetz_git.model.config import IndexSettings, Project, Settings
+from heimnetz_git.model.export import PublishedEntry, PublishedRelease, Root
 from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.lock import Generation, Lock, LockedPlugin, Receipt
 from heimnetz_git.model.machinepolicy import MachinePolicy
@@ -29,6 +30,7 @@ from heimnetz_git.model.registry import (
     Record,
     RegistryInfo,
     Review,
+    Waiting,
 )
 from heimnetz_git.model.release import Artifact, Author, Change, Need, Release, Source
 
@@ -100,7 +102,10 @@ _RULES: dict[type, dict[str, Rule]] = {
     Policy: {
         "maintainers": each(_LINE), "largest_artifact": rules.size,
         "allow_licenses": each(rules.license_expression),
+        "rules": mapped(rules.word, rules.anything),
+        "override": mapped(rules.word, each(_LINE)),
     },
+    Waiting: {"new_name": rules.period, "version": rules.period},
     Owner: {"name": _LINE, "id": _MAYBE_LINE},
     Deprecation: {"reason": _LINE, "successor": optional(rules.name)},
     PluginEntry: {
@@ -142,6 +147,12 @@ _RULES: dict[type, dict[str, Rule]] = {
         "host": mapped(rules.api_name, rules.any_version),
     },
     Project: {"plugins": _RANGES},
+    Root: {
+        "serial": rules.at_least(1, 1 << 53), "commit": rules.object_id, "tree": rules.object_id,
+        "created": rules.time, "expires": rules.time,
+    },
+    PublishedEntry: {"oid": rules.object_id},
+    PublishedRelease: {"oid": rules.object_id},
     MachinePolicy: {
         "allow": each(rules.name_pattern), "deny": each(rules.name_pattern),
         "registries": each(rules.uuid), "licenses": each(rules.license_expression),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from heimnetz_git.errors import InvalidName, printable
 from heimnetz_git.model import grant
+from heimnetz_git.model.limits import period as as_period
 from heimnetz_git.model.limits import seconds, size_in_bytes
 from heimnetz_git.model.names import plugin_name
 from heimnetz_git.model.version import parse_range, parse_version, release_version
@@ -44,6 +45,7 @@ __all__ = [
     "parsed",
     "path",
     "path_in_index",
+    "period",
     "requirement",
     "schema",
     "size",
@@ -289,6 +291,7 @@ license_expression = parsed(_license, "invalid-license", "an SPDX expression suc
 requirement = parsed(_requirement, "invalid-requirement", "a requirement such as zeroconf>=0.130")
 size = parsed(size_in_bytes, "invalid-size", "a size such as 64M")
 time_span = parsed(seconds, "invalid-time-span", "a time such as 10s, 500ms or 2m")
+period = parsed(as_period, "invalid-period", "a period such as 10m or 3d")
 time = parsed(_time, "invalid-time", "a UTC time such as 2026-01-31T12:00:00Z")
 url = parsed(_url, "invalid-url", "an address such as https://example.org/")
 path_in_index = parsed(_index_path, "invalid-path", "a relative path with '/'")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
 
-__all__ = ["DEFAULT_INDEX", "HOST_API", "IndexSettings", "Project", "Settings"]
+__all__ = ["DEFAULT_INDEX", "HOST_API", "IndexSettings", "Project", "Settings", "without_password"]
 
 HOST_API = {"heimnetz": "1.0.0"}
 DEFAULT_INDEX = "default"
+_PASSWORD = re.compile(r"(?<=//)([^/@:]*):[^/@]*@")
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown: without the password, if it holds one."""
+    return _PASSWORD.sub(r"\1@", url)
 
 
 class IndexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -17,12 +24,14 @@ class IndexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     ``url`` is a Git address or a folder. The highest ``priority`` that has a name wins; equal
     priorities make it ambiguous. Names that match one of ``patterns`` (``acme-*``) are looked for
-    in this index and nowhere else.
+    in this index and nowhere else. ``url`` may also be that of a static export, whose root must be
+    signed by a key of ``signers`` if there are any: lines as in OpenSSH's allowed_signers.
     """
 
     url: str
     priority: int = 0
     patterns: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

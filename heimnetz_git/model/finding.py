@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Finding", "Location", "Problem", "Severity"]
+__all__ = ["Finding", "Location", "Problem", "Severity", "Step"]
 
 
 class Severity(StrEnum):
@@ -56,8 +56,20 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{said} [{self.code}]"
 
 
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step of the evidence: a place, and what happens there."""
+
+    location: Location
+    words: str
+
+
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a rule of the law, the validator or the scanner found."""
+    """What a rule of the law, the validator or the scanner found.
+
+    ``trail`` is the evidence from the source of a flow to where it ends; ``fingerprint`` stays
+    what it is when lines move. Both are empty when the rule has none. ``outcome`` is what a
+    registry does about it: ``refuse``, ``hold`` for a maintainer, or ``note``.
+    """
 
     rule: str
     severity: Severity
@@ -65,6 +77,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     location: Location
     hint: str = ""
     capability: str = ""
+    trail: tuple[Step, ...] = ()
+    fingerprint: str = ""
+    outcome: str = ""
 
     def __str__(self) -> str:
         """One line: where, how bad, what, and which rule."""

@@ -6,10 +6,12 @@ import re
 
 import msgspec
 
-__all__ = ["Limits", "seconds", "size_in_bytes"]
+__all__ = ["Limits", "period", "seconds", "size_in_bytes"]
 
 _SIZE = re.compile(r"(\d{1,9})([KMG]?)")
 _TIME = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m)")
+_PERIOD = re.compile(r"(\d{1,4})([smhd])")
+_PERIOD_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE_UNIT = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _TIME_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
@@ -28,6 +30,14 @@ def seconds(text: str) -> float:
     if not match:
         raise ValueError(f"{text!r} is not a time such as 10s")
     return float(match[1]) * _TIME_UNIT[match[2]]
+
+
+def period(text: str) -> int:
+    """``30s``, ``10m``, ``2h`` or ``3d`` as seconds. Raises ValueError."""
+    match = _PERIOD.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a period such as 3d")
+    return int(match[1]) * _PERIOD_UNIT[match[2]]
 
 
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,7 @@ __all__ = [
     "Advisory",
     "Collection",
     "Deprecation",
+    "Outcome",
     "Owner",
     "PluginEntry",
     "Policy",
@@ -17,8 +18,10 @@ __all__ = [
     "RegistryInfo",
     "Review",
     "Status",
+    "Waiting",
 ]
 
+Outcome = Literal["refuse", "hold", "note"]
 Status = Literal["active", "deprecated", "archived", "removed"]
 
 
@@ -39,13 +42,33 @@ class RegistryInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     store: Literal["embedded", "url", "either"] = "either"
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How long a submission waits before it merges by itself, as ``3d``, ``10m`` or ``0s``.
+
+    Counted from when the registry first saw the commit that it asks for: for a plugin of a new
+    name, and for all else.
+    """
+
+    new_name: str = "3d"
+    version: str = "10m"
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``policy.yaml``: what a submission must pass, and what merges by itself."""
+    """``policy.yaml``: what a submission must pass, and what merges by itself.
+
+    ``maintainers`` are principals, as owners are. ``rules`` says what a rule of the law does where
+    it may be chosen; ``override`` who may take in what a rule holds, all maintainers by default.
+    With ``signatures: required`` a submission is signed by a key of ``trust/allowed_signers``.
+    """
 
     format: Literal[1]
     maintainers: tuple[str, ...] = ()
     largest_artifact: str = "16M"
     allow_licenses: tuple[str, ...] = ()
+    rules: dict[str, Outcome] = {}
+    override: dict[str, tuple[str, ...]] = {}
+    waiting: Waiting = Waiting()
+    signatures: Literal["optional", "required"] = "optional"
 
 
 class Owner(msgspec.Struct, frozen=True, omit_defaults=True):

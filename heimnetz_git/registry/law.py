@@ -17,8 +17,9 @@ from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.model.layout import POLICY, REGISTRY
 from heimnetz_git.model.registry import Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact
-from heimnetz_git.registry import law_release, law_scope, law_tree
-from heimnetz_git.registry.law_case import Case, finding, refuses
+from heimnetz_git.registry import law_facts, law_name, law_needs, law_release, law_scope, law_tree
+from heimnetz_git.registry.law_case import Actor, Case, finding
+from heimnetz_git.registry.law_outcome import refuses, with_outcomes
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Change, Repository
 
@@ -34,15 +35,30 @@ MOST_ENTRIES = 10_000_000
 CHANGE_RULES = law_tree.CHANGE_RULES
 # Held by every change of a plugin's facts.
 FACT_RULES: tuple[Rule, ...] = (law_scope.plugin_file_valid, law_scope.yank_without_reason)
-# Held by a submission too: it adds one release of one plugin and nothing else.
+# Held by a submission too: it adds one release of one plugin, or changes its facts; nothing else.
 SUBMISSION_RULES: tuple[Rule, ...] = (
     law_scope.one_plugin,
     law_scope.shared_file,
     law_scope.one_release,
     law_scope.plugin_file_changed,
     law_scope.new_plugin,
-    law_scope.name_reserved,
+    law_name.name_reserved,
+    law_name.name_same,
+    law_name.name_similar,
     law_scope.file_too_large,
+    law_facts.not_owner,
+    law_facts.signature_required,
+    law_facts.facts_unproven,
+    law_facts.one_topic,
+    law_facts.ownerless,
+    law_facts.newest_yanked,
+    law_facts.successor_missing,
+    law_facts.plugin_removed,
+    law_facts.removal,
+    law_needs.requirement_unbounded,
+    law_needs.requirement_unmet,
+    law_needs.version_skipped,
+    law_needs.plugin_broken,
     law_release.release_valid,
     law_release.release_canonical,
     law_release.release_misplaced,
@@ -62,12 +78,15 @@ def judge(
     *,
     submission: bool,
     wheel_of: Callable[[Artifact], bytes] | None = None,
+    actor: Actor | None = None,
+    dependents: Callable[[str], frozenset[str]] | None = None,
 ) -> tuple[Finding, ...]:
     """What the law has against going from one tree to the other, in a stable order.
 
     ``submission`` holds it to the rules for a release too. ``wheel_of`` gets wheels that the
-    registry does not hold itself; without it they are noted as not compared. Findings of severity
-    ``info`` do not refuse (see ``refuses``). Registry and policy are those of the base.
+    registry does not hold itself; without it they are noted as not compared. ``actor`` is who is
+    proved to ask for it; ``dependents`` gives the plugins that require one. Each finding has its
+    outcome. Registry, policy and owners are those of the base.
     """
     try:
         changes = tuple(islice(repo.diff(base_tree, head_tree), MOST_FILES + 1))
@@ -76,14 +95,14 @@ def judge(
             return (finding("too-many-files", changes[-1].path, said),)
         info = _shared(repo, base_tree, REGISTRY, RegistryInfo)
         policy = _shared(repo, base_tree, POLICY, Policy) or Policy(format=1)
-        case = Case(repo, base_tree, head_tree, changes, info, policy, wheel_of)
+        case = Case(repo, base_tree, head_tree, changes, info, policy, wheel_of, actor, dependents)
         rules = (*FACT_RULES, *SUBMISSION_RULES) if submission else FACT_RULES
         found = [*_of_tree(repo, head_tree, repo.diff(base_tree, head_tree))]
     except HeimnetzError as error:
         return (_unreadable(error),)
     for rule in rules:
         found += _guarded(rule, case)
-    return _ordered(found)
+    return with_outcomes(_ordered(found), policy)
 
 
 def judge_update(repo: Repository, old_tree: str | None, new_tree: str) -> tuple[Finding, ...]:

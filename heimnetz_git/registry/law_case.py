@@ -5,21 +5,49 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from heimnetz_git.errors import InvalidFile, printable
 from heimnetz_git.model.finding import Finding, Location, Problem, Severity
-from heimnetz_git.model.layout import PathKind, classify
-from heimnetz_git.model.registry import Policy, RegistryInfo
+from heimnetz_git.model.layout import PathKind, classify, plugin_path
+from heimnetz_git.model.registry import PluginEntry, Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact, Release
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Change, Entry, Repository
 
-__all__ = ["Case", "Placed", "finding", "of_problem", "refuses"]
+__all__ = ["Actor", "Case", "Placed", "finding", "of_problem"]
 
+REGULAR = 0o100644
 LARGEST_FILE = 256 << 10
 """Bytes of the largest file of an index that is not an artifact."""
 
 WheelOf = Callable[[Artifact], bytes]
+
+
+class Actor(NamedTuple):
+    """Who asks for a change, by something that cannot be forged.
+
+    ``name`` is a principal, ``account`` the id that a forge gave it, ``proof`` how it is known,
+    such as ``signature``; ``also`` are further principals of the same key. What a commit says of
+    its author is no proof.
+    """
+
+    name: str
+    account: str = ""
+    proof: str = ""
+    also: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every principal that it speaks for."""
+        return frozenset({self.name, *self.also})
+
+    def owns(self, entry: PluginEntry) -> bool:
+        """Is it one of the plugin's owners? Where both have account ids, these decide alone."""
+        return any(
+            self.account == owner.id if self.account and owner.id else owner.name in self.names
+            for owner in entry.owners
+        )
 
 
 @dataclass(frozen=True)
@@ -43,6 +71,8 @@ class Case:
     registry: RegistryInfo | None
     policy: Policy
     wheel_of: WheelOf | None = None
+    actor: Actor | None = None
+    dependents: Callable[[str], frozenset[str]] | None = None
 
     @cached_property
     def placed(self) -> tuple[Placed, ...]:
@@ -81,6 +111,40 @@ class Case:
             whole = Problem(error.code, str(error), Location(printable(path)))
             return None, data, error.problems or (whole,)
 
+    @cached_property
+    def facts(self) -> tuple[PluginEntry, PluginEntry] | None:
+        """A plugin's facts before and after, when the change is of these and of no release."""
+        changed = [each for each in self.of("plugin") if each.old and each.new]
+        if len(changed) != 1 or any(self.of("release")):
+            return None
+        place = changed[0]
+        old, new = self.entry_at(place.old, place.path), self.entry_at(place.new, place.path)
+        return (old, new) if old and new else None
+
+    @cached_property
+    def owned(self) -> PluginEntry | None:
+        """The facts of the one plugin in the base, whose owners may change it; None when new."""
+        if len(self.names) != 1 or self.base is None or not self.names[0].isascii():
+            return None
+        path = plugin_path(self.names[0])
+        return self.entry_at(self.repo.entry(self.base, path), path)
+
+    def entry_at(self, entry: Entry | None, path: str) -> PluginEntry | None:
+        """A plugin.yaml as a value; None when it is none, which another rule tells."""
+        if entry is None or entry.mode != REGULAR:
+            return None
+        try:
+            return yamlfile.read(self.repo.read(entry.oid), PluginEntry, path)
+        except InvalidFile:
+            return None
+
+    @property
+    def actor_decides(self) -> bool:
+        """Is it a maintainer who asks?"""
+        return self.actor is not None and bool(
+            self.actor.names.intersection(self.policy.maintainers)
+        )
+
     @property
     def release(self) -> Release | None:
         """The one new release, None when there is not exactly one that is valid."""
@@ -99,8 +163,3 @@ def of_problem(rule: str, problem: Problem) -> Finding:
     said = f"{problem.path}: {problem.message}" if problem.path else problem.message
     hint = f"Expected {problem.expected}." if problem.expected else ""
     return Finding(rule, Severity.HIGH, said, problem.location, hint)
-
-
-def refuses(finding: Finding) -> bool:
-    """Does this finding keep a submission out? Those of severity ``info`` are for reading only."""
-    return finding.severity is not Severity.INFO

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
-from heimnetz_git.errors import InvalidFile, InvalidName, printable
+from heimnetz_git.errors import InvalidFile, printable
 from heimnetz_git.model.finding import Finding, Location, Problem
 from heimnetz_git.model.layout import release_path
 from heimnetz_git.model.limits import size_in_bytes
-from heimnetz_git.model.names import import_name, plugin_name
 from heimnetz_git.model.registry import PluginEntry
 from heimnetz_git.registry.law_case import LARGEST_FILE, Case, Placed, finding, of_problem
 from heimnetz_git.storage import yamlfile
 
 __all__ = [
     "file_too_large",
-    "name_reserved",
     "new_plugin",
     "one_plugin",
     "one_release",
@@ -62,8 +58,8 @@ def shared_file(case: Case) -> Iterator[Finding]:
 
 
 def one_release(case: Case) -> Iterator[Finding]:
-    """A submission adds exactly one release: not none, and not several at once."""
-    if len(case.added) != 1:
+    """A submission adds exactly one release, or changes a plugin's facts alone."""
+    if len(case.added) != 1 and case.facts is None:
         where = case.added[1].path if case.added else "plugins"
         yield finding("one-release", where, f"It adds {len(case.added)} releases instead of one.")
 
@@ -71,12 +67,12 @@ def one_release(case: Case) -> Iterator[Finding]:
 def plugin_file_changed(case: Case) -> Iterator[Finding]:
     """A release leaves an existing plugin.yaml alone: owners are not changed in passing."""
     for each in case.of("plugin"):
-        if each.old is not None:
+        if each.old is not None and each.new is not None and any(case.of("release")):
             yield finding(
                 "plugin-file-changed",
                 each.path,
                 "A submission of a release does not change the plugin's facts.",
-                hint="Ask a maintainer, or an owner to submit that change by itself.",
+                hint="Submit that change by itself, as 'heimnetz-git yank' and others do.",
             )
 
 
@@ -87,40 +83,9 @@ def new_plugin(case: Case) -> Iterator[Finding]:
         if case.repo.entry(case.head, path) is None:
             yield finding("new-plugin", path, "A new plugin needs a plugin.yaml with an owner.")
     for each in case.of("plugin"):
-        entry = _entry(case, each)
+        entry = case.entry_at(each.new, each.path)
         if each.old is None and entry is not None and not entry.owners:
             yield finding("new-plugin", each.path, "A new plugin needs an owner.")
-
-
-def name_reserved(case: Case) -> Iterator[Finding]:
-    """A new name is well formed, free, and no module of Python's standard library."""
-    patterns = case.registry.reserved if case.registry else ()
-    for each in case.of("plugin"):
-        if each.old is not None:
-            continue
-        name = each.kind.name
-        said = _name_fault(name) or next(
-            (
-                f"The registry keeps names like {printable(pattern)!r} for itself."
-                for pattern in patterns
-                if fnmatchcase(name, pattern)
-            ),
-            "",
-        )
-        if said:
-            yield finding("name-reserved", each.path, said)
-
-
-def _name_fault(name: str) -> str:
-    try:
-        normal = plugin_name(name)
-    except InvalidName as error:
-        return str(error)
-    if normal != name:
-        return f"{printable(name)!r} is written {normal!r}."
-    if import_name(name) in sys.stdlib_module_names:
-        return f"{name!r} is a module of Python's standard library."
-    return ""
 
 
 def file_too_large(case: Case) -> Iterator[Finding]:
@@ -150,7 +115,7 @@ def plugin_file_valid(case: Case) -> Iterator[Finding]:
 def yank_without_reason(case: Case) -> Iterator[Finding]:
     """A yank says why, and of a release that is there."""
     for each in case.of("plugin"):
-        entry = _entry(case, each)
+        entry = case.entry_at(each.new, each.path)
         for version, reason in (entry.yanked if entry else {}).items():
             if not reason.strip():
                 said = f"The yank of {printable(version)} gives no reason."
@@ -158,15 +123,6 @@ def yank_without_reason(case: Case) -> Iterator[Finding]:
             if case.repo.entry(case.head, release_path(each.kind.name, version)) is None:
                 said = f"There is no release {printable(version)} to yank."
                 yield finding("yank-without-reason", each.path, said)
-
-
-def _entry(case: Case, each: Placed) -> PluginEntry | None:
-    if each.new is None:
-        return None
-    try:
-        return yamlfile.read(case.repo.read(each.new.oid), PluginEntry, each.path)
-    except InvalidFile:
-        return None
 
 
 def _problems(case: Case, each: Placed) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from heimnetz_git.model.finding import Finding
 from heimnetz_git.registry.law_case import finding
 from heimnetz_git.storage.repo import Entry, Repository
 
-__all__ = ["Replayed", "replay"]
+__all__ = ["Replayed", "replay", "replay_onto"]
 
 MOST_FILES = 1000
 
@@ -28,7 +28,11 @@ def replay(repo: Repository, base: str, head: str) -> Replayed:
     Files alone count: commits and merges within the submission do not come along. A file that main
     changed as well since then is a finding.
     """
-    base_tree = repo.tree(base)
+    return replay_onto(repo, base, repo.tree(base), head)
+
+
+def replay_onto(repo: Repository, base: str, base_tree: str, head: str) -> Replayed:
+    """As ``replay``, onto a tree that is main's with more than ``base`` already taken in."""
     fork = _fork(repo, base, head)
     if fork is None:
         said = "Its history does not begin at one commit of main; build it on main anew."
