@@ -1,0 +1,168 @@
+"""The pytest plugin that comes with heimnetz-git: fixtures that run a plugin in its real sandbox.
+
+- ``plugin``: the project's plugin, built once for all tests; see RunningPlugin.
+- ``host``: plays the plugins that it requires, and records what it asks for; see Host.
+- ``plugins``: several plugins that call each other for real; see PluginSet.
+
+Markers: ``plugin_config(key=value, ...)`` is what a user would configure;
+``plugin_limits(call="1s")`` takes the place of limits in the manifest. The option ``--sandbox``
+chooses how plugins are confined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:  # pytest loads this module in every run, and most need nothing of the rest
+    from heimnetz_git.sdk.testing_host import Asked, Host
+    from heimnetz_git.sdk.testing_plugin import Line, RunningPlugin
+    from heimnetz_git.sdk.testing_set import PluginSet
+    from heimnetz_git.sdk.testing_workshop import Denied, Workshop
+
+__all__ = ["Asked", "Denied", "Host", "Line", "PluginSet", "RunningPlugin"]
+
+_HOMES = {
+    "Asked": "testing_host",
+    "Denied": "testing_workshop",
+    "Host": "testing_host",
+    "Line": "testing_plugin",
+    "PluginSet": "testing_set",
+    "RunningPlugin": "testing_plugin",
+}
+MARKERS = (
+    "plugin_config(**values): the configuration that the fixture 'plugin' starts with",
+    "plugin_limits(**limits): limits other than the manifest's, such as call='1s'",
+)
+WORKSHOP = pytest.StashKey["Workshop"]()
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when a test first uses it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"heimnetz_git.sdk.{_HOMES[name]}"), name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of ``pytest --help`` under 'heimnetz-git'."""
+    group = parser.getgroup("heimnetz-git")
+    group.addoption(
+        "--sandbox",
+        choices=["auto", "required", "off"],
+        default="auto",
+        help="how plugins under test are confined [auto: as far as this machine can]",
+    )
+    group.addoption("--heimnetz-report", metavar="FILE", help="write what happened as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known, and keep the report if one was asked for."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    file = config.getoption("heimnetz_report")
+    if file and not hasattr(config, "workerinput"):
+        from heimnetz_git.sdk.testing_report import Recorder
+
+        found = Recorder(Path(file), lambda: config.stash.get(WORKSHOP, None))
+        config.pluginmanager.register(found, "heimnetz-report")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """How plugins were confined, and what the sandbox refused; nothing when none ran."""
+    workshop = config.stash.get(WORKSHOP, None)
+    if workshop is None or workshop.isolated is None:
+        return
+    terminalreporter.section("heimnetz-git")
+    if workshop.isolated:
+        terminalreporter.line("Plugins ran in the sandbox.")
+    for warning in workshop.warnings:
+        terminalreporter.line(f"warning: {warning}")
+    for one in workshop.denied:
+        terminalreporter.line(f"refused to {one.plugin}: {one.wanted} ({one.test})")
+
+
+@pytest.fixture(scope="session")
+def _workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Where projects are built, once for all tests."""
+    from heimnetz_git.sdk.testing_workshop import Workshop
+
+    config = request.config
+    found = Workshop(config.getoption("sandbox"), lambda: tmp_path_factory.mktemp("heimnetz"))
+    config.stash[WORKSHOP] = found
+    return found
+
+
+@pytest.fixture
+def host() -> Host:
+    """Plays the plugins that the one under test requires, and records what it asks for."""
+    from heimnetz_git.sdk.testing_host import Host
+
+    return Host()
+
+
+@pytest.fixture
+def plugin(
+    request: pytest.FixtureRequest,
+    _workshop: Workshop,
+    host: Host,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningPlugin]:
+    """The project's plugin, built, in a sandbox, with an empty data folder; starts when called."""
+    from heimnetz_git.sdk.testing_plugin import RunningPlugin
+
+    running = RunningPlugin(
+        _workshop.unpacked(_project(request)),
+        _workshop,
+        host,
+        folder=tmp_path_factory.mktemp("plugin"),
+        test=request.node.nodeid,
+        config=_marked(request, "plugin_config"),
+        limits=_marked(request, "plugin_limits"),
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def plugins(
+    request: pytest.FixtureRequest,
+    _workshop: Workshop,
+    host: Host,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[PluginSet]:
+    """Several plugins that call each other for real; ``host`` plays those that are not there."""
+    from heimnetz_git.sdk.testing_set import PluginSet
+
+    found = PluginSet(
+        _workshop,
+        host,
+        root=_project(request),
+        folder=tmp_path_factory.mktemp("plugins"),
+        test=request.node.nodeid,
+    )
+    yield found
+    found.stop()
+
+
+def _project(request: pytest.FixtureRequest) -> Path:
+    """The plugin's project: the nearest folder above the test that has a ``plugin.yaml``."""
+    for folder in request.path.parents:
+        if (folder / "plugin.yaml").is_file():
+            return folder
+    return request.config.rootpath
+
+
+def _marked(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+    """The values of all such markers; the one nearest to the test counts."""
+    found: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers(name))):
+        found.update(*marker.args, **marker.kwargs)
+    return found
