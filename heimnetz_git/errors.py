@@ -19,6 +19,7 @@
     │   ├── PermissionRefused             the user did not grant it
     │   ├── AccessDenied                  the sandbox did not grant it
     │   ├── RewriteRefused                an index changed its own past
+    │   ├── IndexExpired                  an export promised to be renewed by now
     │   └── SignatureInvalid
     ├── VerificationFailed             5  what came is not what was promised
     │   ├── SizeMismatch
@@ -78,6 +79,7 @@ __all__ = [
     "HomeBusy",
     "HomeReadOnly",
     "HostileTree",
+    "IndexExpired",
     "IndexNotFound",
     "InvalidConfiguration",
     "InvalidFile",
@@ -273,6 +275,13 @@ class RewriteRefused(Refused):
 
     code = "rewrite-refused"
     hint = "Ask its maintainers why; accept it with 'heimnetz-git index update --accept-rewrite'."
+
+
+class IndexExpired(Refused):
+    """An export is older than it says that it may be: somebody may be holding news back."""
+
+    code = "index-expired"
+    hint = "Check this machine's clock; else the registry's maintainers must export it anew."
 
 
 class SignatureInvalid(Refused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from heimnetz_git.cli.failure import EXIT_CODES, InternalError, Interrupted
 from heimnetz_git.cli.settings import FIELDS, PREFIX, TYPES
 from heimnetz_git.model.config import Settings
 from heimnetz_git.model.schema import KINDS, json_schema
+from heimnetz_git.registry.law import CHANGE_RULES, FACT_RULES, SUBMISSION_RULES
+from heimnetz_git.registry.law_outcome import CHOSEN
+from heimnetz_git.registry.law_tree import path_collision
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "<!-- Made by scripts/docs.py from the program; change it there. -->"
@@ -113,6 +117,30 @@ def exit_codes() -> str:
     return "\n".join([*head, *rows]) + "\n"
 
 
+def law() -> str:
+    """Every rule of the law of the index, what it holds a change to, and what happens else."""
+    lines = [
+        "# The law of the index", "", NOTE, "",
+        "What may change between two trees of an index. *Every change* holds for clients' updates",
+        "too; *facts* for changes by hand; *submissions* for what is asked for by a branch.",
+        "A rule refuses, or holds a submission for a maintainer (`merge --override RULE`), or",
+        "notes. Where `policy.yaml` may choose, under `rules:`, the default is given.", "",
+    ]  # fmt: skip
+    tables = (
+        ("Every change", (*CHANGE_RULES, path_collision)),
+        ("Facts", FACT_RULES),
+        ("Submissions", SUBMISSION_RULES),
+    )
+    for title, rules in tables:
+        lines += [f"## {title}", ""]
+        for rule in rules:
+            code = rule.__name__.replace("_", "-")
+            says = f"{CHOSEN[code]}s by default; policy.yaml may choose" if code in CHOSEN else ""
+            lines += [f"### {code}", "", inspect.getdoc(rule) or "", ""]
+            lines += [f"It {says or 'refuses'}.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def configuration() -> str:
     """Every setting with its type, default and variable, and where settings come from."""
     plain = Settings()
@@ -166,6 +194,7 @@ def files() -> dict[Path, str]:
         REFERENCE / "errors.md": error_list(),
         REFERENCE / "exit-codes.md": exit_codes(),
         REFERENCE / "configuration.md": configuration(),
+        REFERENCE / "law.md": law(),
         **schemas,
     }
 

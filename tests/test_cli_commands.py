@@ -48,25 +48,45 @@ DOCUMENTS = {
     "rollback": "rollback 1",
     "lock": "lock",
     "sync": "sync --dry-run",
+    "new": "new gong --type utility --author Ada",
     "validate": "validate dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
+    "test": "test project",
     "build": "build project",
     "publish": "publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",
+    "yank": "yank clock 1.0.0 --reason broken --to registry.git",
+    "unyank": "unyank clock 1.0.0 --to registry.git",
+    "deprecate": "deprecate clock --reason old --successor lamp --to registry.git",
+    "transfer": "transfer clock --owner bob --to registry.git",
+    "remove": "remove clock --reason takedown --to registry.git",
+    "withdraw": "withdraw submit/clock/facts-yank-1.0.0 --to registry.git",
     "schema": "schema release",
     "submissions": "submissions registry.git",
     "merge": "merge registry.git --all",
     "registry check": "registry check registry.git --base main --head main",
+    "registry receive": "registry receive registry.git",
     "index init": "index init other.git",
     "index add": "index add other registry.git --priority -1",
     "index list": "index list",
+    "index show": "index show home-lab",
     "index update": "index update",
     "index remove": "index remove home-lab",
     "index path": "index path lamp",
+    "index export": "index export registry.git public",
+    "index verify": "index verify public",
     "config list": "config list",
     "config get": "config get timeout",
     "config set": "config set timeout 3",
     "config unset": "config unset indexes.home-lab",
     "completion": "completion bash",
+}
+
+YANK = "yank clock 1.0.0 --reason broken --to registry.git"
+DECIDE = "--override facts-unproven --override newest-yanked --override plugin-broken"
+PREPARED = {
+    "index verify": ("index export registry.git public",),
+    "unyank": (YANK, f"merge registry.git --all {DECIDE}"),
+    "withdraw": (YANK,),
 }
 
 
@@ -84,6 +104,8 @@ def test_every_command_prints_one_document(
     (lit.root / "heimnetz.yaml").write_text("format: 1\nplugins:\n  lamp: '>=1'\n", "utf-8")
     make_wheel(lit.root / "dist", "lamp", "2.0.0")
     write_project(lit.root / "project")
+    for line in PREPARED.get(words, ()):
+        lit.do(line)
     found = lit.json(DOCUMENTS[words])
     assert found["schema"] == f"heimnetz-git/{words.replace(' ', '-')}/1", found
 
@@ -104,6 +126,7 @@ def write_project(root: Path) -> None:
             '    def ring(self) -> str:\n        """Ring."""\n        return "ding"\n'
         ),
         "README.md": "# bell\n",
+        "tests/test_bell.py": "def test_it() -> None:\n    pass\n",
     }
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

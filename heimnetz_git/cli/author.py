@@ -13,7 +13,7 @@ from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.words import count, finding_lines
-from heimnetz_git.errors import Offline, UsageError, printable
+from heimnetz_git.errors import UsageError, printable
 from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.model.release import Source
 
@@ -113,6 +113,7 @@ def build(session: Session, path: str, out: str, isolation: str) -> Answer:
 @click.option("--repository", default="", help="Where the source is.")
 @click.option("--commit", default="", help="The source's commit, 40 hex digits.")
 @click.option("--tag", default="", help="The source's tag.")
+@click.option("--sign", metavar="KEYFILE", help="Sign with this SSH private key.")
 def publish(session: Session, paths: tuple[str, ...], target: str, **options: Any) -> Answer:
     """Submit a release to a registry.
 
@@ -192,8 +193,7 @@ def submit(
     wheels = list(paths)
     if paths[0].is_dir():
         wheels = [build_project(session, paths[0], work / "dist", source=source).wheel]
-    if session.settings.offline and "://" in address:
-        raise Offline(f"The registry is at {printable(address)}, which needs the network.")
+    session.hold_offline(address)
     return send(
         address,
         wheels,
@@ -201,6 +201,7 @@ def submit(
         source=source,
         owner=options["owner"] or first_author(wheels),
         artifact_url=options["url"],
+        key=session.existing(options["sign"]).read_bytes() if options["sign"] else None,
         when=session.now(),
         author=session.author(),
         reporter=session.reporter,

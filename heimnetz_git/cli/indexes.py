@@ -1,8 +1,9 @@
-"""Commands of the operator about indexes: init, add, list, update, remove, path."""
+"""Commands of the operator about indexes: init, add, list, show, update, remove, path."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,13 +12,31 @@ from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer, plain
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.terminal import table
-from heimnetz_git.cli.words import count, time_of
-from heimnetz_git.errors import IndexNotFound, UsageError, printable
-from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
+from heimnetz_git.cli.words import count, fields, time_of
+from heimnetz_git.errors import (
+    HeimnetzError,
+    IndexNotFound,
+    StorageError,
+    UsageError,
+    printable,
+)
+from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings, without_password
 from heimnetz_git.model.layout import plugin_path, release_path
 from heimnetz_git.model.names import index_name
 
-__all__ = ["index_add", "index_init", "index_list", "index_path", "index_remove", "index_update"]
+if TYPE_CHECKING:
+    from heimnetz_git.registry.catalog import IndexStatus
+    from heimnetz_git.registry.sync import Synced
+
+__all__ = [
+    "index_add",
+    "index_init",
+    "index_list",
+    "index_path",
+    "index_remove",
+    "index_show",
+    "index_update",
+]
 
 
 @command(examples=("index init registry.git --name home-lab", "index init r.git --from my-index/"))
@@ -25,17 +44,20 @@ __all__ = ["index_add", "index_init", "index_list", "index_path", "index_remove"
 @click.option("--name", help="The registry's name [default: that of the folder].")
 @click.option("--title", default="", help="What people call it.")
 @click.option("--from", "tree", metavar="FOLDER", help="Begin with the files of this folder.")
+@click.option("--hook", is_flag=True, help="Hold every push to the law, by a pre-receive hook.")
 def index_init(
-    session: Session, path: str, name: str | None, title: str, tree: str | None
+    session: Session, path: str, *, name: str | None, title: str, tree: str | None, hook: bool
 ) -> Answer:
     """Make a new registry.
 
     PATH becomes a bare Git repository with registry.yaml, policy.yaml, a README and a workflow.
     Any Git host can serve it.
     """
+    import sys
     from uuid import uuid4
 
     from heimnetz_git.registry.create import create
+    from heimnetz_git.registry.request_receive import install_hook
 
     target = session.path(path)
     created = create(
@@ -46,6 +68,8 @@ def index_init(
         when=session.now(),
         tree=session.existing(tree) if tree else None,
     )
+    if hook:
+        install_hook(target, (sys.executable, "-m", "heimnetz_git"))
     said = f"Made the registry {created.id} in {printable(path, longest=400)}."
     return Answer({"created": created}, [said], narrates=True)
 
@@ -95,14 +119,66 @@ def index_list(session: Session) -> Answer:
         settings = session.catalog.indexes[state.index]
         patterns = ",".join(settings.patterns)
         seen = time_of(state.checked)
-        rows.append((state.index, settings.priority, patterns, state.plugins, seen, state.url))
+        rows.append(
+            (
+                state.index,
+                settings.priority,
+                patterns,
+                state.plugins,
+                seen,
+                without_password(state.url),
+            )
+        )
         more = {"priority": settings.priority, "patterns": settings.patterns}
-        found.append({**plain(state), **more})
+        found.append({**_state(state), **more})
     for state in states:
         for skipped in state.skipped:
             session.output.warn(f"In the index '{state.index}', a file cannot be used: {skipped}")
     head = ("NAME", "PRIORITY", "PATTERNS", "PLUGINS", "AS OF", "URL")
     return Answer({"indexes": found}, table(head, rows, columns=session.output.columns))
+
+
+@command(examples=("index show home-lab", "index show acme --json"))
+@click.argument("name", shell_complete=completion.indexes)
+def index_show(session: Session, name: str) -> Answer:
+    """Show an index at a glance.
+
+    How many plugins of which types and licences it offers, and what is new, as last fetched.
+    """
+    from heimnetz_git.market.overview import overview
+
+    known = session.catalog.indexes
+    if name not in known:
+        raise _no_index(name, known)
+    state = session.catalog.status(name)
+    found = overview(session.catalog.cache(name))
+    facts = fields(
+        (
+            ("Title", state.registry.title),
+            ("Registry", f"{state.registry.name} ({state.registry.id})"),
+            ("URL", without_password(state.url)),
+            ("As of", time_of(state.checked)),
+            ("Commit", state.commit),
+            ("Plugins", count(found.plugins, "plugin")),
+            ("Releases", count(found.releases, "release")),
+            ("Yanked", count(found.yanked, "release") if found.yanked else ""),
+            ("Deprecated", count(found.deprecated, "plugin") if found.deprecated else ""),
+            ("Types", _counts(found.types)),
+            ("Licenses", _counts(found.licenses)),
+        )
+    )
+    rows = [(one.merged, one.name, one.version) for one in found.newest]
+    new = ["", *table(("MERGED", "NAME", "VERSION"), rows, columns=session.output.columns)]
+    return Answer({"index": _state(state), "overview": found}, [*facts, *(new if rows else [])])
+
+
+def _state(status: IndexStatus) -> dict[str, Any]:
+    """For programs; a password in the address is for nobody."""
+    return {**plain(status), "url": without_password(status.url)}
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{word} {number:,}" for word, number in found.items())
 
 
 @command(examples=("index update", "index update acme", "index update acme --accept-rewrite"))
@@ -112,22 +188,35 @@ def index_update(session: Session, names: tuple[str, ...], accept_rewrite: bool)
     """Fetch what is new in the indexes.
 
     Without NAMES, in all of them. Only what changed is read. An index that edits or removes what
-    it has published is refused, and what was there before stays.
+    it has published is refused, and what was there before stays; the others are updated.
     """
     from heimnetz_git.registry.sync import update
 
-    chosen = _chosen(session, names)
-    synced = [
-        update(
-            session.home,
-            name,
-            settings,
-            accept_rewrite=accept_rewrite,
-            **session.transport(),
-        )
-        for name, settings in chosen.items()
-    ]
+    synced, failed = [], []
+    for name, settings in _chosen(session, names).items():
+        try:
+            with_rewrite = {"accept_rewrite": accept_rewrite, **session.transport()}
+            synced.append(update(session.home, name, settings, **with_rewrite))
+        except StorageError:  # the next one would fare no better
+            raise
+        except HeimnetzError as error:
+            failed.append(error)
+    if failed:
+        raise _partly(session, synced, failed)
     return Answer({"synced": synced}, [_said(one) for one in synced], narrates=True)
+
+
+def _partly(
+    session: Session, synced: Sequence[Synced], failed: Sequence[HeimnetzError]
+) -> HeimnetzError:
+    """The first failure, after what is known of the other indexes was said."""
+    for one in synced:
+        session.output.note(_said(one))
+    for other in failed[1:]:
+        session.output.warn(str(other))
+    first = failed[0]
+    first.facts |= {"synced": plain(synced), "also_failed": [str(other) for other in failed[1:]]}
+    return first
 
 
 @command(examples=("index remove acme",))
@@ -141,7 +230,7 @@ def index_remove(session: Session, name: str) -> Answer:
 
     known = session.user_sets(f"indexes.{name}")
     if not known and name not in session.settings.indexes:
-        raise IndexNotFound(f"There is no index '{printable(name)}'.", index=name)
+        raise _no_index(name, session.settings.indexes)
     if known:
         session.change_settings({f"indexes.{name}": None})
     else:
@@ -171,8 +260,16 @@ def _chosen(session: Session, names: tuple[str, ...]) -> dict[str, IndexSettings
         known = {DEFAULT_INDEX: known[DEFAULT_INDEX]}
     for name in names:
         if name not in known:
-            raise IndexNotFound(f"There is no index '{printable(name)}'.", index=name)
+            raise _no_index(name, known)
     return {name: known[name] for name in (names or sorted(known))}
+
+
+def _no_index(name: str, known: Iterable[str]) -> IndexNotFound:
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    return IndexNotFound(f"There is no index '{printable(name)}'.{guess}", index=name)
 
 
 def _plain(settings: IndexSettings) -> dict[str, Any]:
@@ -183,7 +280,7 @@ def _plain(settings: IndexSettings) -> dict[str, Any]:
     return found
 
 
-def _said(synced: Any) -> str:
+def _said(synced: Synced) -> str:
     """One line about an update."""
     if synced.before == synced.after:
         return f"{synced.index}: nothing new."

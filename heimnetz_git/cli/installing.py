@@ -315,4 +315,4 @@ def enforce_policy(session: Session, made: Plan) -> None:
     if not path.is_file():
         return
     candidates = [step.after.candidate for step in made.steps if step.after is not None]
-    enforce(read_file(path, MachinePolicy), candidates, source=str(path))
+    enforce(read_file(path, MachinePolicy, authoring=True), candidates, source=str(path))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
+INTERRUPTED = 130
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program on ``argv`` (without its name) and return the exit code."""
@@ -16,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"heimnetz-git {VERSION}\n")
         return 0
-    from heimnetz_git.cli.program import run
-
+    try:
+        from heimnetz_git.cli.program import run
+    except KeyboardInterrupt:  # so early that nothing was begun
+        return INTERRUPTED
     return run(arguments)

@@ -13,6 +13,7 @@ from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.settings import setting_type
 from heimnetz_git.cli.terminal import table
 from heimnetz_git.errors import InvalidConfiguration, NotFound, printable
+from heimnetz_git.model.config import without_password
 
 __all__ = ["completion", "config_get", "config_list", "config_set", "config_unset"]
 
@@ -130,7 +131,8 @@ def completion(_: Session, shell: str) -> Answer:
 
 
 def _shown(value: Any) -> str:
-    """A value as one line: text as it is, the rest as JSON."""
+    """A value as one line: text as it is, the rest as JSON; no password of an address."""
     import json
 
-    return printable(value, longest=4000) if isinstance(value, str) else json.dumps(plain(value))
+    text = value if isinstance(value, str) else json.dumps(plain(value))
+    return printable(without_password(text), longest=4000)

@@ -33,11 +33,34 @@ __all__ = ["LOCK_FILE", "lock", "sync"]
 LOCK_FILE = "heimnetz.lock"
 
 
-@command(examples=("lock", "lock --upgrade", "lock --upgrade-plugin dhcp-leases", "lock --check"))
+@command(
+    examples=(
+        "lock",
+        "lock --upgrade",
+        "lock --upgrade-plugin dhcp-leases",
+        "lock --check",
+        "lock -q --format pylock --base-url https://plugins.example.org/ > pylock.toml",
+    )
+)
 @click.option("--upgrade", is_flag=True, help="Choose anew, the newest that fit.")
 @click.option("--upgrade-plugin", multiple=True, metavar="NAME", help="Choose this one anew.")
 @click.option("--check", is_flag=True, help="Write nothing; end with 8 if it would change.")
-def lock(session: Session, upgrade: bool, upgrade_plugin: tuple[str, ...], check: bool) -> Answer:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["pylock", "requirements", "cyclonedx"]),
+    help="Print the lock in another program's form too.",
+)
+@click.option("--base-url", default="", metavar="URL", help="Where the registry's export is.")
+def lock(
+    session: Session,
+    *,
+    upgrade: bool,
+    upgrade_plugin: tuple[str, ...],
+    check: bool,
+    form: str | None,
+    base_url: str,
+) -> Answer:
     """Choose versions for a project and write its lock.
 
     Reads 'plugins:' of the nearest heimnetz.yaml and writes heimnetz.lock beside it. What is
@@ -65,6 +88,10 @@ def lock(session: Session, upgrade: bool, upgrade_plugin: tuple[str, ...], check
         _write_lock(path, found)
     what = "Locked" if changed else "Nothing changed:"
     said = f"{what} {count(len(found.plugins), 'plugin')} in {target}."
+    if form is not None:
+        text = _in_form(form, found, base_url)
+        session.output.note(printable(said, longest=1000))
+        return Answer({"lock": found, "format": form, "text": text}, text.splitlines())
     return Answer(
         {"path": str(target), "changed": changed, "lock": found},
         [printable(said, longest=1000)],
@@ -94,6 +121,16 @@ def sync(session: Session, locked: bool, yes: bool, dry_run: bool) -> Answer:
         if not dry_run:
             _write_lock(path, resolved_lock(session, resolution))
     return carry_out(session, resolution, yes=yes, dry_run=dry_run, reason="sync")
+
+
+def _in_form(form: str, found: Lock, base_url: str) -> str:
+    """The lock as pylock, requirements or CycloneDX; wheels lie in the export at ``base_url``."""
+    from heimnetz_git.resolve.formats import address_of, cyclonedx, in_format
+
+    if form == "cyclonedx" and not base_url:
+        return cyclonedx(found)
+    bases = {plugin.registry: base_url for plugin in found.plugins} if base_url else {}
+    return in_format(form, found, address_of(bases))
 
 
 def _held(session: Session, found: Lock | None, wishes: dict[str, str]) -> Resolution:

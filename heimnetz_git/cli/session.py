@@ -18,7 +18,7 @@ import click
 from heimnetz_git.cli.output import Output
 from heimnetz_git.cli.progress import reporter_for
 from heimnetz_git.cli.settings import Effective, change, load, user_values
-from heimnetz_git.errors import FileMissing, PluginNotFound, UsageError, printable
+from heimnetz_git.errors import FileMissing, Offline, PluginNotFound, UsageError, printable
 from heimnetz_git.model.config import Settings
 from heimnetz_git.model.lock import Environment, Generation, Receipt
 from heimnetz_git.model.names import plugin_name
@@ -85,7 +85,8 @@ class Session:
         """The indexes that are asked, opened when first used."""
         from heimnetz_git.registry.catalog import Catalog
 
-        return self._open.enter_context(Catalog(self.home, self.settings.indexes))
+        catalog = Catalog(self.home, self.settings.indexes, offline=self.settings.offline)
+        return self._open.enter_context(catalog)
 
     @cached_property
     def environment(self) -> Environment:
@@ -184,6 +185,13 @@ class Session:
             hint="See 'heimnetz-git index list', or name a folder or a URL.",
             path=text,
         )
+
+    def hold_offline(self, address: str) -> None:
+        """With --offline, raise Offline for an address on the network."""
+        from heimnetz_git.storage.repo_connect import local_folder, shown
+
+        if self.settings.offline and local_folder(address) is None:
+            raise Offline(f"The registry is at {shown(address)}, which needs the network.")
 
     def existing(self, text: str) -> Path:
         """A path as typed that must exist. Raises FileMissing."""

@@ -17,8 +17,8 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.names import plugin_name
 
 if TYPE_CHECKING:
+    from heimnetz_git.resolve.comparison import Outdated
     from heimnetz_git.resolve.graph import Branch, Link
-    from heimnetz_git.resolve.outdated import Outdated
 
 __all__ = ["generations", "outdated", "rollback", "tree", "why"]
 
@@ -59,7 +59,7 @@ def outdated(session: Session) -> Answer:
 
     By what was last fetched of the indexes: see 'index update'.
     """
-    from heimnetz_git.resolve.outdated import outdated as compare
+    from heimnetz_git.resolve.comparison import outdated as compare
 
     lock = active_lock(session)
     follow(session, lock)

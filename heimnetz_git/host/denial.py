@@ -12,6 +12,7 @@ from heimnetz_git.errors import (
     HeimnetzError,
     OperationFailed,
     PluginFailed,
+    ProtocolViolation,
     printable,
 )
 from heimnetz_git.host.failures import to_error
@@ -42,9 +43,11 @@ def explain(
     if refused is not None:
         return refused
     error = to_error(failure)
+    where = f"{spec.name}.{operation} failed" if operation else f"{spec.name} could not start"
+    if isinstance(error, ProtocolViolation):
+        return ProtocolViolation(f"{where}: {error}", plugin=spec.name, operation=operation)
     if not isinstance(error, OperationFailed):
         return error
-    where = f"{spec.name}.{operation} failed" if operation else f"{spec.name} could not start"
     kind = OperationFailed if operation else PluginFailed
     last = f" ({failure.trace[-1]})" if failure.trace else ""
     return kind(
