@@ -41,8 +41,11 @@ format: $(STAMP)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# Each prints what was measured beside its goal or its peer; `make bench BENCHMARKS=parse` runs one.
+BENCHMARKS ?= startup parse names reading sync export check_growth
+
 bench: $(STAMP)
-	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script; done
+	@for name in $(BENCHMARKS); do echo; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 docs: $(STAMP)
 	@$(BIN)/python scripts/docs.py

@@ -114,6 +114,21 @@ def test_the_policy_of_the_machine_is_held(world: World) -> None:
     assert world.json("list")["plugins"] == []
 
 
+def test_what_was_forbidden_since_neither_runs_nor_comes_back(world: World) -> None:
+    """A policy that is newer than an installation holds it too, and nothing is switched."""
+    world.do("install clock --yes")
+    world.do("uninstall clock")
+    policy = world.root / "site" / "heimnetz-git" / "policy.yaml"
+    policy.parent.mkdir(parents=True)
+    policy.write_text("format: 1\ndeny: [clock]\n", encoding="utf-8")
+    assert world.run("rollback").exit_code == 6
+    assert world.json("list")["plugins"] == []
+    policy.unlink()
+    world.do("rollback")
+    policy.write_text("format: 1\ndeny: [clock]\n", encoding="utf-8")
+    assert world.run("run clock add --param left=1").exit_code == 6
+
+
 def test_a_project_is_locked_and_synced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock is written once, holds, and is noticed to be out of date."""
     project = world.root / "app"

@@ -9,7 +9,8 @@ import click
 
 from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
-from heimnetz_git.cli.launch import launch_specs, with_files
+from heimnetz_git.cli.installing import enforce_policy_on
+from heimnetz_git.cli.launch import closure, launch_specs, with_files
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.parameters import parse_parameters
 from heimnetz_git.cli.session import Session
@@ -52,6 +53,9 @@ def run(session: Session, name: str, operation: str, **options: Any) -> Answer:
     release = receipt.release
     wanted = operation_of(release, operation)
     parameters = _parameters(session, wanted, operation, **options)
+    enforce_policy_on(
+        session, (session.receipts[one] for one in closure(release.name, session.receipts))
+    )
     specs = launch_specs(session, release.name)
     specs = with_files(
         specs,

@@ -17,7 +17,7 @@ from heimnetz_git.errors import (
     PermissionRefused,
     printable,
 )
-from heimnetz_git.model.lock import Generation, Lock
+from heimnetz_git.model.lock import Candidate, Generation, Lock, Receipt
 from heimnetz_git.model.release import Release
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "active_lock",
     "carry_out",
     "choose",
+    "enforce_policy_on",
     "follow",
     "parse_wishes",
     "pinned",
@@ -75,12 +76,7 @@ def pinned(session: Session, wishes: Mapping[str, str]) -> dict[str, str]:
 
 def follow(session: Session, lock: Lock) -> None:
     """Keep locked plugins with their registries; tell of those whose registry is gone."""
-    from heimnetz_git.model.lock import Candidate
-
-    installed = [
-        Candidate(release=one.release, registry=one.registry, index=one.index, oid=one.oid)
-        for one in session.receipts.values()
-    ]
+    installed = [_candidate(receipt) for receipt in session.receipts.values()]
     for stays in session.catalog.follow(lock, installed):
         name, version = stays.release.name, stays.release.version
         session.output.warn(
@@ -303,10 +299,25 @@ def check_needs(session: Session, releases: Iterable[Release]) -> None:
 
 
 def enforce_policy(session: Session, made: Plan) -> None:
-    """Hold what will be active against the policy of this machine's operator.
+    """Hold what a plan makes active against the policy of this machine's operator.
 
     Raises PolicyDenied.
     """
+    _enforce(session, [step.after.candidate for step in made.steps if step.after is not None])
+
+
+def enforce_policy_on(session: Session, receipts: Iterable[Receipt]) -> None:
+    """The same for what is installed already: going back to it, or running it."""
+    _enforce(session, [_candidate(receipt) for receipt in receipts])
+
+
+def _candidate(receipt: Receipt) -> Candidate:
+    return Candidate(
+        release=receipt.release, registry=receipt.registry, index=receipt.index, oid=receipt.oid
+    )
+
+
+def _enforce(session: Session, candidates: Iterable[Candidate]) -> None:
     from heimnetz_git.enterprise.policy import enforce
     from heimnetz_git.model.machinepolicy import MachinePolicy
     from heimnetz_git.storage.yamlfile import read_file
@@ -314,5 +325,4 @@ def enforce_policy(session: Session, made: Plan) -> None:
     path = session.policy_file
     if not path.is_file():
         return
-    candidates = [step.after.candidate for step in made.steps if step.after is not None]
     enforce(read_file(path, MachinePolicy, authoring=True), candidates, source=str(path))

@@ -9,7 +9,7 @@ import click
 
 from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
-from heimnetz_git.cli.installing import active_lock, follow
+from heimnetz_git.cli.installing import active_lock, enforce_policy_on, follow
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session, not_installed
 from heimnetz_git.cli.terminal import table
@@ -101,7 +101,9 @@ def rollback(session: Session, number: int | None) -> Answer:
     """
     from heimnetz_git.install.generations import rollback as turn_back
 
-    generation = turn_back(session.home, number)
+    generation = turn_back(
+        session.home, number, gate=lambda receipts: enforce_policy_on(session, receipts)
+    )
     names = sorted(generation.active)
     said = f"Generation {generation.number} is active: {', '.join(names) or 'no plugins'}."
     return Answer({"generation": generation}, [printable(said, longest=4000)], narrates=True)

@@ -7,6 +7,7 @@ highest number there is, with the active one as its parent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -144,11 +145,22 @@ def switch(home: Home, number: int) -> None:
     home.write_atomic(home.current, f"{number}\n".encode())
 
 
-def rollback(home: Home, number: int | None = None, *, timeout: float = 10.0) -> Generation:
+def allow_all(_: tuple[Receipt, ...]) -> None:
+    """The gate that lets everything back in."""
+
+
+def rollback(
+    home: Home,
+    number: int | None = None,
+    *,
+    timeout: float = 10.0,
+    gate: Callable[[tuple[Receipt, ...]], None] = allow_all,
+) -> Generation:
     """The generation ``number``, by default the parent of the active one, made active again.
 
-    Only the pointer changes. Raises GenerationNotFound, HomeBusy, and StorageError when a plugin
-    of that generation is no longer complete in the store.
+    Only the pointer changes, and only after ``gate`` took what will be active without raising.
+    Raises GenerationNotFound, HomeBusy, and StorageError when a plugin of that generation is no
+    longer complete in the store.
     """
     with home.lock(timeout):
         if number is None:
@@ -157,8 +169,7 @@ def rollback(home: Home, number: int | None = None, *, timeout: float = 10.0) ->
                 raise GenerationNotFound("There is no generation before the active one.")
             number = active.parent
         target = generation(home, number)
-        for name, folder in target.active.items():
-            _active(home, name, folder)
+        gate(tuple(_active(home, name, folder) for name, folder in target.active.items()))
         switch(home, number)
         return target
 
