@@ -20,6 +20,8 @@ from heimnetz_git.model.schema import KINDS, json_schema
 from heimnetz_git.registry.law import CHANGE_RULES, FACT_RULES, SUBMISSION_RULES
 from heimnetz_git.registry.law_outcome import CHOSEN
 from heimnetz_git.registry.law_tree import path_collision
+from heimnetz_git.scan.rules import RULES
+from heimnetz_git.scan.sarif import page_of
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "<!-- Made by scripts/docs.py from the program; change it there. -->"
@@ -183,6 +185,24 @@ from it alone), as `indexes.NAME.url` and so on.
 |---|---|---|---|""".splitlines()
 
 
+def rules() -> str:
+    """Every rule of the scanner with its page."""
+    lines = ["# Scanner rules", "", NOTE, "", *_RULES]
+    for rule in RULES:
+        page = page_of(rule)
+        lines += [f"## {page.code}", "", page.summary, "", page.text, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+_RULES = """\
+A finding is high only for a flow from a source to a sink or for a certain fact. The verdict is
+`reject` for a high finding, `review` for a medium one that speaks of harm, else `accept`; code that
+is held to declared permissions goes to `review` for any medium finding. Nothing inside a submission
+quietens a rule. The score starts at 100; the worst finding of each rule takes points off: 61 for
+high, 12 for medium (36 at most for all), 2 for low (6 at most for all).
+""".splitlines()
+
+
 def files() -> dict[Path, str]:
     """Every generated file and what must be in it."""
     schemas = {
@@ -194,6 +214,7 @@ def files() -> dict[Path, str]:
         REFERENCE / "errors.md": error_list(),
         REFERENCE / "exit-codes.md": exit_codes(),
         REFERENCE / "configuration.md": configuration(),
+        REFERENCE / "rules.md": rules(),
         REFERENCE / "law.md": law(),
         **schemas,
     }

@@ -30,7 +30,7 @@ MARK = "clock/executed"
 )
 def test_the_worst_finding_decides(code: bytes, verdict: str) -> None:
     """High refuses, medium asks a person, less is let through."""
-    assert scan({"clock/a.py": code}).verdict == verdict
+    assert scan({"clock/a.py": code}, Permissions()).verdict == verdict
 
 
 def test_a_report_does_not_depend_on_the_order_of_files() -> None:

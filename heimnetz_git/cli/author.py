@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from heimnetz_git.cli.words import count, finding_lines
 from heimnetz_git.errors import UsageError, printable
 from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.model.release import Source
+from heimnetz_git.storage.home import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,25 +54,42 @@ def validate(session: Session, path: str, fail_on: str) -> Answer:
     return findings_answer(tuple(examine(session.existing(path))), fail_on, path)
 
 
-@command(examples=("scan", "scan dist/wake_on_lan-1.0.0-py3-none-any.whl", "scan . --json"))
+@command(
+    examples=(
+        "scan",
+        "scan dist/wake_on_lan-1.0.0-py3-none-any.whl",
+        "scan . --sarif scan.sarif --json",
+    )
+)
 @click.argument("path", default=".", type=click.Path())
+@click.option("--sarif", metavar="FILE", help="Also write the report there, as SARIF 2.1.0.")
+@click.option("--markdown", metavar="FILE", help="Also write the report there, as Markdown.")
 @fail_on("high")
-def scan(session: Session, path: str, fail_on: str) -> Answer:
+def scan(
+    session: Session, path: str, fail_on: str, sarif: str | None, markdown: str | None
+) -> Answer:
     """Show what a plugin's code can do and what is risky.
 
-    PATH is a wheel or a project's folder. What the code can do is held against the permissions
-    that it declares. The code is read, never run.
+    PATH is a wheel, a project's folder, or any folder or module. What a plugin can do is held
+    against the permissions that it declares. The code is read, never run.
     """
-    from heimnetz_git.scan.engine import scan_wheel
-    from heimnetz_git.sdk.validate import scan_project
+    from heimnetz_git.scan import sarif as forms
+    from heimnetz_git.sdk.validate import scan_path
 
-    target = session.existing(path)
-    report = scan_project(target) if target.is_dir() else scan_wheel(target)
+    report = scan_path(session.existing(path))
+    if sarif:
+        log = json.dumps(forms.sarif(report), indent=1, ensure_ascii=False)
+        write_atomic(session.path(sarif), log.encode())
+    if markdown:
+        write_atomic(session.path(markdown), forms.markdown(report, path).encode())
     said = findings_answer(report.findings, fail_on, path)
     can = sorted({f"{one.kind.value} {one.target}".strip() for one in report.capabilities})
-    lines = [*said.lines, f"It can: {printable(', '.join(can), longest=2000) or 'only compute'}."]
-    data = {**said.data, "verdict": report.verdict, "capabilities": report.capabilities}
-    return Answer(data, [*lines, f"Verdict: {report.verdict}."], exit_code=said.exit_code)
+    lines = [
+        *said.lines,
+        f"It can: {printable(', '.join(can), longest=2000) or 'only compute'}.",
+        f"Score: {report.score} of 100 ({report.grade}). Verdict: {report.verdict}.",
+    ]
+    return Answer({**said.data, **report.document()}, lines, exit_code=said.exit_code)
 
 
 @command(examples=("build", "build plugins/wake-on-lan --out dist"))
@@ -136,8 +155,6 @@ def schema(_: Session, kind: str | None, listing: bool) -> Answer:
 
     For editors and other programs; JSON Schema 2020-12.
     """
-    import json
-
     from heimnetz_git.model.schema import KINDS, json_schema
 
     if listing or kind is None:

@@ -1,252 +1,55 @@
-"""Capabilities: what the standard library's functions do, in the vocabulary of Permissions.
-
-The table is data. Its source is the library's own reference manual: every function that opens a
-connection, listens, reads or writes files by name, starts programs or reads the environment; and
-of third-party packages those that home-network plugins use most, by their documentation.
-"""
+"""Capabilities: what a program can do, in the vocabulary of Permissions, and to what exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
+import ast
+import re
+import shlex
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from heimnetz_git.model.finding import Location
-from heimnetz_git.scan.facts import Call, Facts
-from heimnetz_git.scan.fold import UNKNOWN
+from heimnetz_git.model.finding import Location, Step
+from heimnetz_git.scan.apis import ANY_LAST, BY_NAME, USES, Api, Kind
+from heimnetz_git.scan.atoms import HOLE, UNKNOWN, Argument, Known, Ref, Seq, plain
+from heimnetz_git.scan.program import Event, Program
+from heimnetz_git.scan.unfold import shell_texts
 
-__all__ = ["Capability", "Kind", "capabilities_of"]
+__all__ = [
+    "Capability",
+    "Kind",
+    "capabilities_of",
+    "host_port",
+    "kinds_of",
+    "programs_of",
+    "target_of",
+]
 
-
-class Kind(StrEnum):
-    """What code can do; the words of ``permissions:`` where there is one."""
-
-    CONNECT = "network.connect"
-    LISTEN = "network.listen"
-    MULTICAST = "network.multicast"
-    RAW = "network.raw"
-    READ = "files.read"
-    WRITE = "files.write"
-    RUN = "run"
-    ENV = "env"
-    DYNAMIC = "dynamic-code"
-    NATIVE = "native-code"
-    THREADS = "threads"
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443, "ftp": 21, "mqtt": 1883}
+_SHELL_API = frozenset({"os.system", "os.popen", "subprocess.getoutput"})
 
 
 class Capability(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that the code can do: by which function, where, and to what if that is constant.
+    """One thing that the code can do: by which function, where, and to what if that is known.
 
-    ``target`` is ``host:port``, a port, an absolute path, a program or a variable's name.
+    ``target`` is ``host:port`` (``/udp`` after it), a port, a path, a program or a variable's name;
+    ``chain`` the callers that lead there, the nearest first.
     """
 
     kind: Kind
     via: str
     location: Location
     target: str = ""
+    import_time: bool = False
+    chain: tuple[Step, ...] = ()
 
 
-# Which argument says to what; OBJECT when the object does whose method it is, NOTHING if none does.
-NOTHING = -99
-OBJECT = -98
-_CALLS: dict[Kind, dict[str, int]] = {
-    Kind.CONNECT: {
-        "socket.create_connection": 0,
-        "socket.socket().connect": 0,
-        "socket.socket().connect_ex": 0,
-        "socket.socket().sendto": -1,
-        "asyncio.open_connection": 0,
-        "asyncio.open_unix_connection": NOTHING,
-        "asyncio.get_event_loop().create_connection": 1,
-        "asyncio.get_running_loop().create_connection": 1,
-        "asyncio.get_running_loop().create_datagram_endpoint": NOTHING,
-        "asyncio.get_running_loop().sock_connect": 1,
-        "ftplib.FTP": 0,
-        "ftplib.FTP_TLS": 0,
-        "http.client.HTTPConnection": 0,
-        "http.client.HTTPSConnection": 0,
-        "imaplib.IMAP4": 0,
-        "imaplib.IMAP4_SSL": 0,
-        "nntplib.NNTP": 0,
-        "poplib.POP3": 0,
-        "poplib.POP3_SSL": 0,
-        "smtplib.SMTP": 0,
-        "smtplib.SMTP_SSL": 0,
-        "ssl.get_server_certificate": 0,
-        "telnetlib.Telnet": 0,
-        "urllib.request.urlopen": 0,
-        "urllib.request.urlretrieve": 0,
-        "urllib.request.build_opener().open": 0,
-        "xmlrpc.client.ServerProxy": 0,
-        "logging.handlers.SMTPHandler": 0,
-        "logging.handlers.HTTPHandler": 0,
-        "logging.handlers.SocketHandler": 0,
-        "aiohttp.ClientSession": NOTHING,
-        "dns.resolver.resolve": NOTHING,
-        "paho.mqtt.client.Client().connect": 0,
-        "paramiko.SSHClient().connect": 0,
-        "urllib3.PoolManager": NOTHING,
-        "urllib3.request": 1,
-        "websockets.connect": 0,
-        **{
-            f"{client}.{verb}": 0
-            for client in ("requests", "httpx", "requests.Session()", "httpx.Client()")
-            for verb in ("get", "post", "put", "patch", "delete", "head", "options")
-        },
-    },
-    Kind.LISTEN: {
-        "socket.create_server": 0,
-        "socket.socket().bind": 0,
-        "socket.socket().listen": NOTHING,
-        "asyncio.start_server": 2,
-        "asyncio.get_running_loop().create_server": 2,
-        "http.server.HTTPServer": 0,
-        "http.server.ThreadingHTTPServer": 0,
-        "socketserver.TCPServer": 0,
-        "socketserver.ThreadingTCPServer": 0,
-        "socketserver.ThreadingUDPServer": 0,
-        "socketserver.UDPServer": 0,
-        "wsgiref.simple_server.make_server": 1,
-        "xmlrpc.server.SimpleXMLRPCServer": 0,
-        "logging.config.listen": 0,
-        "aiohttp.web.run_app": NOTHING,
-    },
-    Kind.MULTICAST: {"zeroconf.Zeroconf": NOTHING, "zeroconf.asyncio.AsyncZeroconf": NOTHING},
-    Kind.READ: {
-        "open": 0,
-        "io.open": 0,
-        "os.open": 0,
-        "os.listdir": 0,
-        "os.scandir": 0,
-        "os.walk": 0,
-        "glob.glob": 0,
-        "glob.iglob": 0,
-        "linecache.getlines": 0,
-        "sqlite3.connect": 0,
-        "configparser.ConfigParser().read": 0,
-        "pathlib.Path().open": OBJECT,
-        "pathlib.Path().read_bytes": OBJECT,
-        "pathlib.Path().read_text": OBJECT,
-        "pathlib.Path().iterdir": OBJECT,
-        "pathlib.Path().glob": OBJECT,
-        "pathlib.Path().rglob": OBJECT,
-        "shutil.copy": 0,
-        "shutil.copyfile": 0,
-        "shutil.copytree": 0,
-        "zipfile.ZipFile": 0,
-        "tarfile.open": 0,
-    },
-    Kind.WRITE: {
-        "os.chmod": 0,
-        "os.link": 1,
-        "os.makedirs": 0,
-        "os.mkdir": 0,
-        "os.remove": 0,
-        "os.rename": 1,
-        "os.replace": 1,
-        "os.rmdir": 0,
-        "os.symlink": 1,
-        "os.truncate": 0,
-        "os.unlink": 0,
-        "pathlib.Path().mkdir": OBJECT,
-        "pathlib.Path().rename": OBJECT,
-        "pathlib.Path().replace": OBJECT,
-        "pathlib.Path().touch": OBJECT,
-        "pathlib.Path().unlink": OBJECT,
-        "pathlib.Path().write_bytes": OBJECT,
-        "pathlib.Path().write_text": OBJECT,
-        "shutil.copy": 1,
-        "shutil.copyfile": 1,
-        "shutil.copytree": 1,
-        "shutil.move": 1,
-        "shutil.rmtree": 0,
-    },
-    Kind.RUN: {
-        "os.popen": 0,
-        "os.posix_spawn": 0,
-        "os.posix_spawnp": 0,
-        "os.startfile": 0,
-        "os.system": 0,
-        "pty.spawn": 0,
-        "asyncio.create_subprocess_exec": 0,
-        "asyncio.create_subprocess_shell": 0,
-        "commands.getoutput": 0,
-        "webbrowser.open": NOTHING,
-        **{f"os.exec{form}": 0 for form in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")},
-        **{f"os.spawn{form}": 1 for form in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")},
-        **{
-            f"subprocess.{call}": 0
-            for call in (
-                "run", "call", "check_call", "check_output", "Popen", "getoutput", "getstatusoutput"
-            )
-        },
-    },
-    Kind.ENV: {
-        "os.getenv": 0,
-        "os.environ.get": 0,
-        "os.environ.pop": 0,
-        "os.environ.copy": NOTHING,
-    },
-    Kind.DYNAMIC: {
-        "eval": NOTHING,
-        "exec": NOTHING,
-        "code.InteractiveInterpreter": NOTHING,
-        "marshal.loads": NOTHING,
-        "marshal.load": NOTHING,
-        "pickle.load": NOTHING,
-        "pickle.loads": NOTHING,
-        "pickle.Unpickler": NOTHING,
-        "runpy.run_module": NOTHING,
-        "runpy.run_path": NOTHING,
-        "shelve.open": NOTHING,
-        "types.CodeType": NOTHING,
-        "types.FunctionType": NOTHING,
-    },
-    Kind.NATIVE: {
-        **{f"ctypes.{loader}": 0 for loader in ("CDLL", "PyDLL", "WinDLL", "OleDLL")},
-        **{f"ctypes.{loader}.LoadLibrary": 0 for loader in ("cdll", "pydll", "windll", "oledll")},
-        "cffi.FFI().dlopen": 0,
-    },
-    Kind.THREADS: {
-        "threading.Thread": NOTHING,
-        "threading.Timer": NOTHING,
-        "concurrent.futures.ThreadPoolExecutor": NOTHING,
-        "concurrent.futures.ProcessPoolExecutor": NOTHING,
-        "multiprocessing.Pool": NOTHING,
-        "multiprocessing.Process": NOTHING,
-        "os.fork": NOTHING,
-    },
-}  # fmt: skip
-# Constants whose mere use says what a socket is for.
-_USES: dict[str, Kind] = {
-    "socket.IP_ADD_MEMBERSHIP": Kind.MULTICAST,
-    "socket.IPV6_JOIN_GROUP": Kind.MULTICAST,
-    "socket.IPV6_ADD_MEMBERSHIP": Kind.MULTICAST,
-    "socket.AF_PACKET": Kind.RAW,
-    "socket.SOCK_RAW": Kind.RAW,
-    "os.environ": Kind.ENV,
-    "os.environb": Kind.ENV,
-}
-
-
-def _by_call() -> dict[str, tuple[tuple[Kind, int], ...]]:
-    """The table the other way round: a function may do two things, such as copying a file."""
-    found: dict[str, tuple[tuple[Kind, int], ...]] = {}
-    for kind, functions in _CALLS.items():
-        for name, argument in functions.items():
-            found[name] = (*found.get(name, ()), (kind, argument))
-    return found
-
-
-_BY_CALL = _by_call()
-
-
-def capabilities_of(facts: Iterable[Facts]) -> tuple[Capability, ...]:
-    """Everything that these modules can do, in the order of kinds, files and lines."""
-    found = {capability for module in facts for capability in _of_module(module)}
+def capabilities_of(program: Program) -> tuple[Capability, ...]:
+    """Everything that the program can do, in the order of kinds, files and lines."""
+    found = {one for event in program.events for one in _of_event(program, event)}
+    found.update(_of_uses(program))
     return tuple(sorted(found, key=_order))
 
 
@@ -255,80 +58,208 @@ def _order(it: Capability) -> tuple[Any, ...]:
     return (list(Kind).index(it.kind), place.file, place.line, place.column, it.via, it.target)
 
 
-def _of_module(module: Facts) -> Iterator[Capability]:
-    for call in module.calls:
-        for kind, argument in _BY_CALL.get(call.name, ()):
-            target = _target(kind, call, argument)
-            if _counts(kind, call, target):
-                place = Location(module.file, call.line, call.column)
-                yield Capability(_refined(kind, call), call.name, place, target or "")
-    for use in module.uses:
-        name, item, key = use.name.partition("[")
-        known = _USES.get(name)
-        if known is not None and bool(item) == (known is Kind.ENV):
-            place = Location(module.file, use.line, use.column)
-            yield Capability(known, name, place, key.removesuffix("]"))
+def kinds_of(program: Program, event: Event) -> Iterator[Kind]:
+    """What an event does: ``open`` for writing is writing."""
+    for api in BY_NAME.get(event.api, ()):
+        yield _refined(program, api, event)
 
 
-def _counts(kind: Kind, call: Call, target: str | None) -> bool:
-    """Binding port 0 asks the system for any free port: how a client begins, not a server."""
-    return not (kind is Kind.LISTEN and call.name.endswith(".bind") and target == "0")
+def _of_event(program: Program, event: Event) -> Iterator[Capability]:
+    if event.api.endswith(".<computed>") or event.api == "<computed module>":
+        yield _capability(Kind.REFLECTION, event, "")
+    for api in BY_NAME.get(event.api, ()):
+        kind = _refined(program, api, event)
+        for target in _targets(program, kind, api, event):
+            if kind is Kind.LISTEN and event.api.endswith(".bind") and target == "0":
+                continue  # asks the system for any free port: how a client begins
+            yield _capability(kind, event, target)
 
 
-def _refined(kind: Kind, call: Call) -> Kind:
+def _capability(kind: Kind, event: Event, target: str) -> Capability:
+    early = event.scope.is_import_time
+    return Capability(kind, event.api, event.location, target, early, _chain(event))
+
+
+def _chain(event: Event) -> tuple[Step, ...]:
+    """Who calls the function that the event stands in, up to three floors."""
+    steps: list[Step] = []
+    scope = event.scope
+    for _floor in range(3):
+        while scope.kind not in ("function", "module") and scope.parent is not None:
+            scope = scope.parent
+        if scope.kind != "function" or not scope.calls:
+            break
+        call, caller, _ = scope.calls[0]
+        place = Location(caller.module.file, *caller.module.place(call))
+        steps.append(Step(place, f"calls {scope.node.name}()"))
+        scope = caller
+    return tuple(steps)
+
+
+def _of_uses(program: Program) -> Iterator[Capability]:
+    for module in program.modules:
+        parts = {id(getattr(site.node.func, "value", None)) for site in module.calls}
+        parts |= {id(item.value) for item, _, _ in module.subscripts}
+        for node, scope in module.attributes:
+            if node.attr in ANY_LAST and id(node) not in parts:
+                for atom in program.machine.value(node, scope):
+                    if isinstance(atom, Ref) and atom.name in USES:
+                        place = Location(module.file, *module.place(node))
+                        early = scope.is_import_time
+                        yield Capability(USES[atom.name], atom.name, place, "", early)
+        for item, scope, _ in module.subscripts:
+            yield from _environment(program, item, scope)
+
+
+def _environment(program: Program, node: ast.Subscript, scope: Any) -> Iterator[Capability]:
+    name = getattr(node.value, "attr", None) or getattr(node.value, "id", "")
+    if name != "environ" and not isinstance(node.value, ast.Name):
+        return
+    for atom in program.machine.value(node.value, scope):
+        if isinstance(atom, Ref) and atom.name == "os.environ":
+            key = plain(program.machine.value(node.slice, scope))
+            if key is UNKNOWN and isinstance(node.slice, ast.Constant):
+                key = node.slice.value
+            place = Location(scope.module.file, *scope.module.place(node))
+            target = key if isinstance(key, str) else ""
+            yield Capability(Kind.ENV, "os.environ", place, target, scope.is_import_time)
+
+
+def _refined(program: Program, api: Api, event: Event) -> Kind:
     """``open`` for writing is writing."""
-    if kind is not Kind.READ or call.name not in ("open", "io.open", "pathlib.Path().open"):
-        return kind
-    position = 0 if call.name.startswith("pathlib") else 1
-    mode = call.keywords.get("mode", _argument(call, position))
-    return Kind.WRITE if isinstance(mode, str) and set(mode) & set("wax+") else kind
+    if api.kind is not Kind.READ or event.api not in (
+        "open", "pathlib.Path().open", "os.open", "zipfile.ZipFile", "tarfile.open"
+    ):  # fmt: skip
+        return api.kind
+    position = 0 if event.api.startswith("pathlib") else 1
+    if event.api == "os.open":
+        argument = event.argument(1, "flags")
+        words = {node.attr for node in ast.walk(argument[0]) if isinstance(node, ast.Attribute)
+                 } if argument else set()  # fmt: skip
+        return Kind.WRITE if words & {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND"} else api.kind
+    mode = plain(program.value(event.argument(position, "mode")))
+    return Kind.WRITE if isinstance(mode, str) and set(mode) & set("wax+") else api.kind
 
 
-def _argument(call: Call, position: int) -> Any:
-    try:
-        return call.args[position]
-    except IndexError:
-        return UNKNOWN
-
-
-def _target(kind: Kind, call: Call, argument: int) -> str | None:
-    """What an argument names, as the permission would write it; None when it is not constant."""
-    if argument in (NOTHING, OBJECT):
-        value = call.receiver[0] if argument == OBJECT and call.receiver else UNKNOWN
-    else:
-        value = _argument(call, argument)
-    if value is UNKNOWN:
+def _place(api: Api, event: Event) -> Argument | None:
+    if api.place in ("-", "self"):
         return None
+    return event.argument(int(api.place), api.word)
+
+
+def _targets(program: Program, kind: Kind, api: Api, event: Event) -> Iterator[str]:
+    if kind is Kind.RUN and api.place != "-":
+        yield from sorted(set(programs_of(program, event))) or [""]
+        return
+    yield target_of(program, kind, api, event)
+
+
+def target_of(program: Program, kind: Kind, api: Api, event: Event) -> str:
+    """To what an event does its thing, as the permission would write it; empty if not known."""
+    if api.place == "self":
+        return _clean_path(event.ref.text or "")
+    argument = _place(api, event)
+    if argument is None:
+        return ""
     if kind is Kind.CONNECT:
-        return _address(value, _argument(call, argument + 1) if argument >= 0 else UNKNOWN)
+        index = int(api.place)
+        port = event.argument(index + 1, "port") if index >= 0 else None
+        target = host_port(program, argument, port)
+        datagram = event.api.endswith(".sendto") or _is_datagram(program, event)
+        return f"{target}/udp" if target and datagram and ":" in target else target
     if kind is Kind.LISTEN:
-        port = value[1] if isinstance(value, tuple) and len(value) > 1 else value
-        return str(port) if isinstance(port, int) else None
-    if kind is Kind.RUN:
-        program = value[0] if isinstance(value, tuple) and value else value
-        return program.split()[0] if isinstance(program, str) and program.strip() else None
-    return value if isinstance(value, str) else None
+        value = plain(program.value(argument))
+        items = _items(program, argument)
+        port_value = plain(items[1]) if len(items) > 1 else value
+        port_value = value[1] if isinstance(value, list | tuple) and len(value) > 1 else port_value
+        return str(port_value) if isinstance(port_value, int) else ""
+    text = program.text(argument)
+    return _clean_path(text) if kind in (Kind.READ, Kind.WRITE) else text.replace(HOLE, "")[:200]
 
 
-def _address(value: Any, port: Any) -> str | None:
+def _is_datagram(program: Program, event: Event) -> bool:
+    made = event.ref.made
+    if made is None or len(made[0].args) < 2:
+        return False
+    kinds = program.machine.value(made[0].args[1], made[1])
+    return any(isinstance(one, Ref) and one.name == "socket.SOCK_DGRAM" for one in kinds)
+
+
+def _clean_path(text: str) -> str:
+    return (
+        "" if HOLE in text.split("/", maxsplit=1)[0] or not text else text.replace(HOLE, "*")[:300]
+    )
+
+
+def _items(program: Program, argument: Argument) -> tuple[Any, ...]:
+    for atom in program.value(argument):
+        if isinstance(atom, Seq):
+            return atom.items
+        if isinstance(atom, Known) and isinstance(atom.value, list | tuple):
+            return tuple((Known(one),) for one in atom.value)
+    return ()
+
+
+def host_port(program: Program, argument: Argument, port: Argument | None) -> str:
     """``host:port`` of an address tuple, of a host and a port, or of a URL."""
-    if isinstance(value, tuple):
-        host, port = (*value, UNKNOWN, UNKNOWN)[:2]
-    elif isinstance(value, str) and "://" in value:
-        return _of_url(value)
-    else:
-        host = value
-    if not isinstance(host, str):
-        return None
+    items = _items(program, argument)
+    if items:
+        host, given = plain(items[0]), plain(items[1]) if len(items) > 1 else UNKNOWN
+        return _spelt(host, given)
+    text = program.text(argument)
+    if not text:
+        return ""
+    if "://" in text:
+        return _of_url(text)
+    return _spelt(text, plain(program.value(port)))
+
+
+def _spelt(host: Any, port: Any) -> str:
+    if (
+        not isinstance(host, str)
+        or not host
+        or HOLE in host
+        or not re.fullmatch(r"[\w.:\-]+", host)
+    ):
+        return ""
     return f"{host}:{port}" if isinstance(port, int) else host
 
 
-def _of_url(text: str) -> str | None:
+def _of_url(text: str) -> str:
+    head = text.split("/", 3)
     try:
-        parts = urlsplit(text)
-        port = parts.port or {"http": 80, "ws": 80, "https": 443, "wss": 443}.get(parts.scheme)
+        parts = urlsplit("/".join(head[:3]).partition("?")[0])
+        port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
-        return None
-    if not parts.hostname:
-        return None
-    return f"{parts.hostname}:{port}" if port else parts.hostname
+        return ""
+    host = parts.hostname or ""
+    if not host or HOLE in host:
+        return ""
+    return f"{host}:{port}" if port else host
+
+
+def programs_of(program: Program, event: Event) -> Iterator[str]:
+    """The programs that an event starts: of a shell's text, the first word of each command."""
+    for api in BY_NAME.get(event.api, ()):
+        argument = _place(api, event) if api.kind is Kind.RUN else None
+        if argument is None:
+            continue
+        shell = event.api in _SHELL_API or plain(program.value(event.keywords.get("shell"))) is True
+        for atom in program.value(argument):
+            if isinstance(atom, Ref) and atom.name == "sys.executable":
+                yield "python"
+            for text in shell_texts((atom,)):
+                is_list = not (isinstance(atom, Known) and isinstance(atom.value, str | bytes))
+                yield from _words(text, pipes=shell or not is_list)
+
+
+def _words(text: str, *, pipes: bool) -> Iterator[str]:
+    for part in re.split(r"\|\||&&|[|;&\n]", text)[:8] if pipes else [text]:
+        try:
+            words = shlex.split(part)
+        except ValueError:
+            words = part.split()
+        while words and re.fullmatch(r"\w+=.*", words[0]):
+            words.pop(0)
+        if words and HOLE not in words[0]:
+            yield words[0][:200]

@@ -6,19 +6,18 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from heimnetz_git.errors import FileMissing, InvalidFile, WheelRejected, printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.model.manifest import Manifest
 from heimnetz_git.model.permission import Permissions
-from heimnetz_git.scan.capabilities import Capability, capabilities_of
-from heimnetz_git.scan.facts import Facts, Unreadable, read_facts
+from heimnetz_git.scan.capabilities import capabilities_of
+from heimnetz_git.scan.facts import Unreadable, read_module
+from heimnetz_git.scan.program import Program
+from heimnetz_git.scan.report import Report, Verdict, fingerprinted, ranked, verdict_of
 from heimnetz_git.scan.rules import RULES
-from heimnetz_git.scan.rules_code import SINKS
 from heimnetz_git.scan.submission import Broken, Rule, Submission
+from heimnetz_git.scan.tables import Module
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.wheelfile import Wheel, open_wheel
 
@@ -33,75 +32,51 @@ __all__ = [
     "wheel_files",
 ]
 
-Verdict = Literal["accept", "review", "reject"]
 MOST_FILES = 20_000
 LARGEST_TREE = 256 << 20
 _NOT_SOURCE = frozenset({".git", ".hg", ".svn"})
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What was found, worst first, and everything that the code can do."""
-
-    findings: tuple[Finding, ...]
-    capabilities: tuple[Capability, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """What a registry should do with the submission."""
-        return verdict_of(self.findings)
-
-
-def verdict_of(findings: Iterable[Finding]) -> Verdict:
-    """``reject`` for a critical or high finding, ``review`` for a medium one, else ``accept``."""
-    worst = min((_RANK[finding.severity] for finding in findings), default=len(_RANK))
-    if worst <= _RANK[Severity.HIGH]:
-        return "reject"
-    return "review" if worst <= _RANK[Severity.MEDIUM] else "accept"
-
-
-def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each finding once: worst first, then by file, line, column and rule."""
-    return tuple(
-        sorted(
-            set(findings),
-            key=lambda it: (
-                _RANK[it.severity],
-                it.location.file,
-                it.location.line,
-                it.location.column,
-                it.rule,
-                it.message,
-            ),
-        )
-    )
 
 
 def scan(
     files: Mapping[str, bytes],
     permissions: Permissions | None = None,
     *,
+    before: Permissions | None = None,
     rules: Iterable[Rule] = RULES,
 ) -> Report:
     """Everything that the rules find in ``files`` (path -> content).
 
-    With ``permissions`` the code is held to them. No comment and no file among ``files`` quietens
-    a rule, and what cannot be analysed is a finding.
+    With ``permissions`` the code is held to them, and they to those ``before``. No comment and no
+    file among ``files`` quietens a rule, and what cannot be analysed is a finding.
     """
-    modules: list[Facts] = []
+    modules: list[Module] = []
     broken: list[Broken] = []
     with _without_collector():
         for file in sorted(files):
             if not _is_module(file, files[file]):
                 continue
             try:
-                modules.append(read_facts(file, files[file], SINKS))
+                modules.append(read_module(file, files[file]))
             except Unreadable as error:
                 broken.append(Broken(Location(file, error.line, error.column), str(error)))
-    capabilities = capabilities_of(modules)
-    submission = Submission(files, tuple(modules), tuple(broken), capabilities, permissions)
-    found = ranked(finding for rule in rules for finding in rule(submission))
-    return Report(found, capabilities)
+        program = _program(modules, broken)
+        capabilities = capabilities_of(program)
+        submission = Submission(files, program, tuple(broken), capabilities, permissions, before)
+        found = ranked(finding for rule in rules for finding in rule(submission))
+        program.close()
+    return Report(fingerprinted(found, files), capabilities, held=permissions is not None)
+
+
+def _program(modules: list[Module], broken: list[Broken]) -> Program:
+    """The modules as one program; those that were more than could be followed are broken."""
+    try:
+        program = Program(modules)
+    except RecursionError:
+        place = Location(modules[0].file if modules else "")
+        broken.append(Broken(place, "its calls are nested too deeply"))
+        return Program([])
+    broken.extend(Broken(Location(file), "it takes too many steps") for file in program.spent)
+    return program
 
 
 def scan_tree(folder: Path, permissions: Permissions | None = None) -> Report:
@@ -128,7 +103,8 @@ def scan_tree(folder: Path, permissions: Permissions | None = None) -> Report:
             break
         files[name] = path.read_bytes()
     report = scan(files, permissions)
-    return Report(ranked((*report.findings, *odd)), report.capabilities)
+    findings = ranked((*report.findings, *odd))
+    return Report(findings, report.capabilities, held=permissions is not None)
 
 
 def scan_wheel(source: Path | bytes | Wheel) -> Report:

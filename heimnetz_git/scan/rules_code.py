@@ -1,68 +1,96 @@
-"""Rules on what the code does: dynamic code, shells, native code, credential files."""
+"""Rules on how code comes to run: dynamic, by hidden names, decoded, downloaded, by a shell."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 from heimnetz_git.errors import printable
-from heimnetz_git.model.finding import Finding, Location, Severity
-from heimnetz_git.scan.capabilities import Kind
-from heimnetz_git.scan.facts import Call, Facts
-from heimnetz_git.scan.fold import UNKNOWN
+from heimnetz_git.model.finding import Finding, Severity
+from heimnetz_git.scan.apis import BY_NAME, Kind
+from heimnetz_git.scan.atoms import (
+    DECODED,
+    HOLE,
+    JOINED,
+    REFLECTED,
+    Code,
+    Known,
+    Ref,
+    plain,
+)
+from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.submission import Submission, found
+from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = [
-    "SINKS",
-    "credential_files",
+    "concealed_name",
     "dynamic_code",
     "native_code",
     "not_analysed",
     "shell_command",
 ]
-
-# Functions that run what they are given; the engine notes what their arguments mention.
-SINKS = frozenset(
+_UNPICKLERS = frozenset(
     {
-        "__import__",
-        "compile",
-        "eval",
-        "exec",
-        "getattr",
-        "importlib.import_module",
-        "marshal.loads",
+        "pickle.load",
         "pickle.loads",
-        "types.FunctionType",
+        "pickle.Unpickler",
+        "shelve.open",
+        "joblib.load",
+        "torch.load",
+        "jsonpickle.decode",
+        "yaml.unsafe_load",
     }
 )
-_DECODERS = frozenset(
+_LOADERS = frozenset(
     {
-        "base64.a85decode", "base64.b16decode", "base64.b32decode", "base64.b64decode",
-        "base64.b85decode", "base64.decodebytes", "base64.urlsafe_b64decode", "binascii.a2b_base64",
-        "binascii.unhexlify", "bytearray.fromhex", "bytes.fromhex", "bz2.decompress",
-        "codecs.decode", "gzip.decompress", "lzma.decompress", "marshal.loads", "zlib.decompress",
+        "imp.load_source",
+        "importlib.util.spec_from_file_location",
+        "runpy.run_path",
+        "imp.load_dynamic",
+        "importlib.machinery.SourceFileLoader",
+        "zipimport.zipimporter",
+        "importlib.util.spec_from_loader",
     }
-)  # fmt: skip
-_DOWNLOADS = frozenset(
-    {"urllib.request.urlopen()", "requests.get()", "requests.post()", "httpx.get()", "httpx.post()"}
 )
 _SHELLS = frozenset(
     {
-        "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",
-        "asyncio.create_subprocess_shell", "commands.getoutput",
+        "os.system",
+        "os.popen",
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+        "asyncio.create_subprocess_shell",
     }
+)
+_SHELL_PROGRAM = re.compile(
+    r"(?:\S*/)?(?:(?:ba|da|z|k|c|fi)?sh|(?:cmd|powershell|pwsh)(?:\.exe)?)\s+(?:\S+\s+)*?(?:-c|/c|/C|-Command|-EncodedCommand|-enc)\b"
+)
+_COMPUTED = frozenset(
+    {"globals()[]", "builtins[]", "__builtins__[]", "<computed module>.<computed>"}
+    | {f"{name}.<computed>" for name in (
+        "os", "subprocess", "builtins", "ctypes", "importlib", "__builtins__", "pty", "marshal")}
 )  # fmt: skip
-_SHELL_PROGRAMS = re.compile(
-    r"(?:.*/)?(?:ba|da|z|k|c|fi)?sh|(?:.*[/\\])?(?:cmd|powershell)(?:\.exe)?"
+_SENSITIVE = frozenset(
+    {
+        "os",
+        "subprocess",
+        "socket",
+        "ctypes",
+        "builtins",
+        "marshal",
+        "pty",
+        "pickle",
+        "requests",
+        "urllib.request",
+        "urllib",
+        "httpx",
+        "winreg",
+        "zlib",
+        "base64",
+        "shutil",
+    }
 )
-_CREDENTIALS = re.compile(
-    r"""\.ssh/(?:id_|identity|authorized_keys)|\.aws/credentials|\.gnupg/|\.netrc\b|\.pgpass\b
-    |\.git-credentials|\.docker/config\.json|\.kube/config|\.config/gh/hosts\.yml|/etc/shadow
-    |\.mozilla/firefox|Google/Chrome|google-chrome|User\ Data/|Login\ Data|\bkey4\.db|\blogins\.json
-    |\.bash_history|\.zsh_history|login\.keychain|wallet\.dat|\.electrum/|Local\ Storage/leveldb""",
-    re.VERBOSE,
-)
-_PATH_CALLS = re.compile(r"open|.*\.(?:open|join|joinpath|expanduser|Path|read_\w+|copy\w*|glob)")
+_HARD = frozenset({Kind.RUN, Kind.DYNAMIC, Kind.NATIVE})
 
 
 def not_analysed(submission: Submission) -> Iterator[Finding]:
@@ -84,64 +112,126 @@ def not_analysed(submission: Submission) -> Iterator[Finding]:
 def dynamic_code(submission: Submission) -> Iterator[Finding]:
     """Code that is made at run time cannot be read beforehand (CWE-95).
 
-    ``exec``, ``eval``, ``pickle.loads``, ``marshal.loads``, imports of a computed name. High when
-    what is run was decoded or downloaded in the same breath: that is how malware unpacks itself.
-    Use ``json``, ``ast.literal_eval``, a dict of functions or an entry point instead.
+    ``exec``, ``eval``, ``pickle.loads``, ``marshal.loads``, imports of a computed name, attributes
+    of a computed name on a module that runs things. False alarms: template engines, consoles. Use
+    ``json``, ``ast.literal_eval``, a dict of functions or an entry point instead.
     """
-    for module in submission.modules:
-        for call in module.calls:
-            judged = _dynamic(call)
-            if judged is not None:
-                severity, message = judged
-                yield found(
-                    dynamic_code,
-                    severity,
-                    Location(module.file, call.line, call.column),
-                    message,
-                    hint="Say what can run: a dict of functions, json, ast.literal_eval.",
-                    capability=Kind.DYNAMIC,
-                )
+    for event in submission.program.events:
+        judged = _dynamic(submission, event)
+        if judged is not None:
+            severity, message = judged
+            yield found(
+                dynamic_code,
+                severity,
+                event.location,
+                message,
+                hint="Say what can run: a dict of functions, json, ast.literal_eval.",
+                capability=Kind.DYNAMIC,
+            )
 
 
-def _dynamic(call: Call) -> tuple[Severity, str] | None:
+def _dynamic(submission: Submission, event: Event) -> tuple[Severity, str] | None:
     """How bad one call is, and in which words; None when it is not dynamic code."""
-    name = call.name
-    first = call.args[0] if call.args else UNKNOWN
-    hidden = _unpacks(call)
-    if name in ("exec", "eval", "types.FunctionType", "marshal.loads") and hidden:
-        return Severity.HIGH, f"{name}() runs what {hidden}() gives: code that nobody can read."
+    name = event.api
+    atoms = submission.program.value(event.argument(0))
+    known = any(isinstance(one, Known | Code) for one in atoms)
     if name in ("exec", "eval"):
-        if isinstance(first, str):
+        if known and any(layer.node is event.node for layer in submission.program.layers):
             return Severity.LOW, f"{name}() runs a constant: write it as code."
+        if known:
+            return Severity.MEDIUM, f"{name}() runs a text that could not be analysed."
         return Severity.MEDIUM, f"{name}() runs code that is not known before."
-    if name in ("pickle.loads", "pickle.load", "pickle.Unpickler", "shelve.open"):
+    if name in _UNPICKLERS:
         return Severity.MEDIUM, f"{name}() runs code that its input names."
     if name in ("marshal.loads", "marshal.load", "types.CodeType", "types.FunctionType"):
         return Severity.MEDIUM, f"{name}() makes code out of data."
-    if name == "__import__" and not isinstance(first, str):
+    if name == "__import__" and not known:
         return Severity.MEDIUM, "__import__() imports a name that is not known before."
-    if name == "importlib.import_module" and not isinstance(first, str):
+    if name == "importlib.import_module" and not known:
         return Severity.LOW, "import_module() imports a name that is not known before."
-    if name == "getattr" and _computed_builtin(call):
-        return Severity.MEDIUM, "getattr() takes a computed name from a module that runs things."
+    if name in _COMPUTED:
+        return Severity.MEDIUM, "A computed name is called, of a module that runs things."
+    if name in _LOADERS:
+        return Severity.LOW, f"{name}() loads code from a place that is named at run time."
     return None
 
 
-def _unpacks(call: Call) -> str:
-    """The decoder or download whose result the call is given, if any."""
-    for name in sorted(call.mentions):
-        plain = name.removesuffix("()")
-        if plain in _DECODERS and plain != call.name:
-            return plain
-        if any(name.startswith(download) for download in _DOWNLOADS):
-            return name.partition("(")[0]
-    return ""
+def concealed_name(submission: Submission) -> Iterator[Finding]:
+    """A function that runs things is reached by a name put together from pieces (ATT&CK T1027).
+
+    ``getattr(os, "sys" + "tem")``, ``__import__("so"[::-1])``, ``globals()["ev" "al"]``, a walk
+    through ``__subclasses__()``: nobody writes that but to be overlooked. Medium for the same with
+    a plain text. False alarms: none known for pieces; plug-in loaders for plain texts. Call the
+    function by its name. CWE-506.
+    """
+    for event in submission.program.events:
+        kinds = {api.kind for api in BY_NAME.get(event.api, ())}
+        hard = bool(kinds & _HARD) or event.api in ("__import__", "importlib.import_module")
+        if event.hidden >= JOINED and (hard or kinds & {Kind.CONNECT, Kind.WRITE}):
+            how = "decoded" if event.hidden >= DECODED else "put together from pieces"
+            message = f"{event.api} is reached by a name that is {how}."
+            yield found(
+                concealed_name,
+                Severity.HIGH,
+                event.location,
+                message,
+                hint="Call it by its name.",
+                capability=_first(kinds),
+            )
+        elif event.hidden == REFLECTED and kinds & {Kind.RUN, Kind.DYNAMIC} and hard:
+            message = f"{event.api} is reached by look-up instead of by its name."
+            yield found(
+                concealed_name,
+                Severity.MEDIUM,
+                event.location,
+                message,
+                hint="Call it by its name.",
+                capability=_first(kinds),
+            )
+        elif event.api in ("__import__", "importlib.import_module", "globals().__getitem__"):
+            yield from _concealed_module(submission, event)
+        elif event.api.endswith("__subclasses__"):
+            message = "All classes are listed from object: a way round the names of builtins."
+            severity = Severity.HIGH if "__class__" in _source(event) else Severity.MEDIUM
+            yield found(concealed_name, severity, event.location, message)
+    yield from _escapes(submission)
 
 
-def _computed_builtin(call: Call) -> bool:
-    return bool(call.mentions & {"os", "subprocess", "builtins", "__builtins__"}) and (
-        len(call.args) > 1 and not isinstance(call.args[1], str)
-    )
+def _first(kinds: set[Kind]) -> str:
+    return next((kind.value for kind in Kind if kind in kinds), "")
+
+
+def _source(event: Event) -> str:
+    return ast.unparse(event.node)[:400]
+
+
+def _escapes(submission: Submission) -> Iterator[Finding]:
+    """``().__class__.__base__.__subclasses__()`` and ``f.__globals__["os"]`` on anything."""
+    for module in submission.program.modules:
+        for site in module.calls:
+            function = site.node.func
+            if getattr(function, "attr", "") == "__subclasses__":
+                inner = getattr(function, "value", None)
+                if getattr(inner, "attr", "") in ("__base__", "__mro__", "__bases__") or hasattr(
+                    inner, "slice"
+                ):
+                    event = Event("", 0, site.node, site.scope, (), {}, None, Ref(""))
+                    message = "All classes are listed from object: a way round the builtins' names."
+                    yield found(concealed_name, Severity.HIGH, event.location, message)
+
+
+def _concealed_module(submission: Submission, event: Event) -> Iterator[Finding]:
+    for one in submission.program.value(event.argument(0, "name")):
+        if isinstance(one, Known) and one.made >= JOINED and one.value in _SENSITIVE:
+            message = f"The module {one.value!r} is imported by a name put together from pieces."
+            yield found(
+                concealed_name,
+                Severity.HIGH,
+                event.location,
+                message,
+                hint="Import it by its name.",
+                capability=Kind.REFLECTION,
+            )
 
 
 def shell_command(submission: Submission) -> Iterator[Finding]:
@@ -150,39 +240,24 @@ def shell_command(submission: Submission) -> Iterator[Finding]:
     ``os.system``, ``shell=True``, ``sh -c``: a host name with a semicolon in it becomes a command.
     Call the program itself with a list of arguments. Low when the command is constant.
     """
-    for module in submission.modules:
-        for call in module.calls:
-            if not _is_shell(call):
-                continue
-            command = call.args[0] if call.args else UNKNOWN
-            constant = isinstance(command, str) or (
-                isinstance(command, tuple) and UNKNOWN not in command
-            )
+    for event in submission.events(Kind.RUN):
+        program = submission.program
+        texts = list(shell_texts(program.value(event.argument(0, "args"))))
+        shell = event.keywords.get("shell")
+        is_shell = event.api in _SHELLS or any(_SHELL_PROGRAM.match(text) for text in texts)
+        if shell is not None and event.api.startswith("subprocess."):
+            is_shell = is_shell or plain(program.value(shell)) not in (False, 0)
+        if is_shell:
+            constant = bool(texts) and HOLE not in "".join(texts)
             words = "a constant command" if constant else "a command made at run time"
             yield found(
                 shell_command,
                 Severity.LOW if constant else Severity.MEDIUM,
-                Location(module.file, call.line, call.column),
-                f"{call.name}() hands {words} to a shell.",
+                event.location,
+                f"{event.api}() hands {words} to a shell.",
                 hint="Pass a list: subprocess.run(['/usr/bin/ip', 'neigh']).",
                 capability=Kind.RUN,
             )
-
-
-def _is_shell(call: Call) -> bool:
-    if call.name in _SHELLS:
-        return True
-    if not call.name.startswith("subprocess."):
-        return False
-    shell = call.keywords.get("shell", False)
-    if shell is not False and shell != 0:
-        return True
-    command = call.args[0] if call.args else UNKNOWN
-    if not isinstance(command, tuple) or len(command) < 2:
-        return False
-    program, switch = command[:2]
-    is_program = isinstance(program, str) and _SHELL_PROGRAMS.fullmatch(program)
-    return bool(is_program) and switch in ("-c", "/c", "/C", "-Command", "-EncodedCommand")
 
 
 def native_code(submission: Submission) -> Iterator[Finding]:
@@ -201,37 +276,3 @@ def native_code(submission: Submission) -> Iterator[Finding]:
                 f"{capability.via}() loads {what}: native code that cannot be analysed here.",
                 capability=Kind.NATIVE,
             )
-
-
-def credential_files(submission: Submission) -> Iterator[Finding]:
-    """Keys, passwords and browser profiles are not a plugin's business (CWE-522, ATT&CK T1555).
-
-    Paths such as ``~/.ssh/id_ed25519`` or a browser's login store. High when the module also
-    builds such a path and talks to the network: that is how credentials leave a house. A path
-    that the plugin's ``files.read`` grants name is the user's to judge, and not reported here.
-    """
-    granted = submission.permissions.files.read if submission.permissions else ()
-    for module in submission.modules:
-        talks = _talks(submission, module)
-        for text in module.texts:
-            value = text.value if isinstance(text.value, str) else text.value.decode("latin-1")
-            match = _CREDENTIALS.search(value.replace("\\", "/"))
-            if match is None or any(match[0] in grant for grant in granted):
-                continue
-            touched = bool(_PATH_CALLS.fullmatch(text.inside))
-            yield found(
-                credential_files,
-                Severity.HIGH if touched and talks else Severity.MEDIUM,
-                Location(module.file, text.line, text.column),
-                f"The code names {printable(match[0])!r}, where credentials or private data live"
-                + (", and talks to the network." if talks else "."),
-                hint="Take secrets from the host: declare them under 'permissions.secrets'.",
-                capability=Kind.READ,
-            )
-
-
-def _talks(submission: Submission, module: Facts) -> bool:
-    return any(
-        it.kind is Kind.CONNECT and it.location.file == module.file
-        for it in submission.capabilities
-    )

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
-from heimnetz_git.scan.capabilities import Kind
+from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.secrets import secrets_in
 from heimnetz_git.scan.submission import Submission, found
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
-from heimnetz_git.model.permission import Permissions
+from heimnetz_git.model.permission import (
+    FilePermissions,
+    NetworkPermissions,
+    Permissions,
+    covers,
+    difference,
+    parse_connect,
+)
 from heimnetz_git.scan.capabilities import Capability, Kind
 from heimnetz_git.scan.submission import Submission, found
 
-__all__ = ["permission_undeclared", "permission_unused"]
+__all__ = ["permission_grew", "permission_undeclared", "permission_unused", "proposed"]
 
 MANIFEST = "plugin.yaml"
 _WORDS: Mapping[Kind, str] = {
@@ -67,9 +75,9 @@ def _covered(it: Capability, granted: Permissions) -> bool:
     network = granted.network
     match it.kind:
         case Kind.CONNECT:
-            return bool(network.connect or network.multicast)
+            return _may_connect(it.target, granted)
         case Kind.LISTEN:
-            return bool(network.listen or network.multicast)
+            return _may_listen(it.target, granted)
         case Kind.MULTICAST:
             return bool(network.multicast)
         case Kind.RAW:
@@ -84,6 +92,54 @@ def _covered(it: Capability, granted: Permissions) -> bool:
             return it.target in granted.env if it.target else bool(granted.env)
         case _:
             return True
+
+
+_HOME_NAME = re.compile(
+    r"[^.]+|.*\.(?:local|lan|home|internal|home\.arpa|localdomain|fritz\.box)|fritz\.box"
+)
+
+
+def _may_connect(target: str, granted: Permissions) -> bool:
+    """A known host and port must be granted; of an unknown one, any grant is taken to be meant."""
+    network = granted.network
+    if not network.connect:
+        return bool(network.multicast) and (not target or target.startswith(("239.", "224.")))
+    if not target:
+        return True
+    host, _, rest = target.partition(":")
+    protocol = "udp" if target.endswith("/udp") else "tcp"
+    port = rest.partition("/")[0]
+    if _HOME_NAME.fullmatch(host) and host != "localhost":
+        host = "lan" if not any(host in grant for grant in network.connect) else host
+    wanted = (
+        [f"{host}:{port}/{protocol}"]
+        if port
+        else [
+            f"{host}:{grant.first}/{grant.protocol}"
+            for grant in map(parse_connect, network.connect)
+            if grant.first
+        ]
+    )
+    try:
+        return any(
+            covers(granted, Permissions(network=NetworkPermissions(connect=(one,))))
+            for one in wanted
+        )
+    except ValueError:
+        return True
+
+
+def _may_listen(target: str, granted: Permissions) -> bool:
+    network = granted.network
+    if not target.isdigit():
+        return bool(network.listen or network.multicast)
+    if any(grant.endswith(f":{target}") for grant in network.multicast):
+        return True
+    return any(
+        covers(granted, Permissions(network=NetworkPermissions(listen=(f"{target}/{protocol}",))))
+        for protocol in ("tcp", "udp")
+        if 0 < int(target) < 65536
+    )
 
 
 def _is_below(target: str, folders: tuple[str, ...]) -> bool:
@@ -111,7 +167,7 @@ def permission_unused(submission: Submission) -> Iterator[Finding]:
     granted = submission.permissions
     if granted is None or submission.broken or not _knows_all_imports(submission):
         return
-    used = {it.kind for it in submission.capabilities}
+    used = {it.kind for it in submission.capabilities} | _may_use(submission)
     if used & {Kind.DYNAMIC, Kind.NATIVE}:
         return
     for kind, grants, also in _grants(granted):
@@ -139,12 +195,106 @@ def _grants(granted: Permissions) -> Iterator[tuple[Kind, tuple[str, ...], tuple
     yield Kind.RUN, granted.run, ()
 
 
+# Methods of objects whose class is not known here, and what they may do.
+_MAY: Mapping[str, Kind] = {
+    **dict.fromkeys(("open", "read_text", "read_bytes", "iterdir", "glob", "rglob"), Kind.READ),
+    **dict.fromkeys(("write_text", "write_bytes", "mkdir", "touch", "unlink"), Kind.WRITE),
+    **dict.fromkeys(
+        (
+            "connect",
+            "sendto",
+            "request",
+            "create_connection",
+            "urlopen",
+            "sendall",
+            "create_datagram_endpoint",
+            "open_connection",
+            "get",
+            "post",
+        ),
+        Kind.CONNECT,
+    ),
+    **dict.fromkeys(
+        (
+            "bind",
+            "listen",
+            "serve_forever",
+            "start_server",
+            "create_server",
+            "create_datagram_endpoint",
+        ),
+        Kind.LISTEN,
+    ),
+    **dict.fromkeys(("Popen", "check_output", "create_subprocess_exec"), Kind.RUN),
+    **dict.fromkeys(("setsockopt",), Kind.MULTICAST),
+}
+
+
+def _may_use(submission: Submission) -> set[Kind]:
+    """What methods of unknown objects may do: enough to say nothing about a grant."""
+    return {
+        _MAY[attr]
+        for module in submission.program.modules
+        for site in module.calls
+        if (attr := getattr(site.node.func, "attr", "")) in _MAY
+        and not (attr in ("get", "post") and len(site.node.args) > 1)
+    }
+
+
+def permission_grew(submission: Submission) -> Iterator[Finding]:
+    """A release asks for more than the one before (ATT&CK T1195.002).
+
+    That is how a plugin that was taken over shows itself. Users are asked again when they update;
+    a maintainer should know why. Silent when there is no earlier release.
+    """
+    before, granted = submission.before, submission.permissions
+    if before is None or granted is None:
+        return
+    for change in difference(before, granted):
+        if change.kind == "gained":
+            yield found(
+                permission_grew,
+                Severity.MEDIUM
+                if change.severity in (Severity.HIGH, Severity.CRITICAL)
+                else Severity.LOW,
+                Location(MANIFEST),
+                f"New in this release: {printable(change.grant)} (it {change.words}).",
+                capability=change.grant.partition(" ")[0],
+            )
+
+
+def proposed(capabilities: Iterable[Capability]) -> Permissions:
+    """The least permissions that cover what code is known to do; unknown targets are left out."""
+
+    def targets(kind: Kind, start: str = "") -> tuple[str, ...]:
+        return tuple(
+            sorted(
+                {
+                    it.target
+                    for it in capabilities
+                    if it.kind is kind and it.target.startswith(start) and it.target
+                }
+            )
+        )
+
+    capabilities = tuple(capabilities)
+    kinds = {it.kind for it in capabilities}
+    return Permissions(
+        network=NetworkPermissions(
+            connect=targets(Kind.CONNECT), listen=targets(Kind.LISTEN), raw=Kind.RAW in kinds
+        ),
+        files=FilePermissions(read=targets(Kind.READ, "/"), write=targets(Kind.WRITE, "/")),
+        run=targets(Kind.RUN, "/"),
+        env=targets(Kind.ENV),
+    )
+
+
 def _knows_all_imports(submission: Submission) -> bool:
     own = {file.removeprefix("src/").partition("/")[0] for file in submission.files}
     known = {*sys.stdlib_module_names, *own, "heimnetz_git", "msgspec", ""}
     known |= {name.removesuffix(".py") for name in own}
     return all(
-        use.name.partition(".")[0] in known
-        for module in submission.modules
-        for use in module.imports
+        name.partition(".")[0] in known
+        for module in submission.program.modules
+        for name, _, _ in module.imports
     )

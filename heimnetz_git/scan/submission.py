@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from heimnetz_git.model.finding import Finding, Location, Severity
+from heimnetz_git.model.finding import Finding, Location, Severity, Step
 from heimnetz_git.model.permission import Permissions
-from heimnetz_git.scan.capabilities import Capability
-from heimnetz_git.scan.facts import Facts
+from heimnetz_git.scan.apis import Kind
+from heimnetz_git.scan.capabilities import Capability, kinds_of
+from heimnetz_git.scan.flows import Flow, flow_into
+from heimnetz_git.scan.program import Event, Program
 
 __all__ = ["Broken", "Rule", "Submission", "found"]
 
@@ -20,17 +22,46 @@ class Broken(NamedTuple):
     reason: str
 
 
-class Submission(NamedTuple):
-    """Files by their path, the facts of each module, what they can do, and what was declared.
+class Submission:
+    """Files by their path, the program they make, what it can do, and what was declared.
 
-    ``permissions`` is None when nobody said: the rules on them are silent then.
+    ``permissions`` is None when nobody said, ``before`` when there was no earlier release: the
+    rules on them are silent then.
     """
 
-    files: Mapping[str, bytes]
-    modules: tuple[Facts, ...]
-    broken: tuple[Broken, ...]
-    capabilities: tuple[Capability, ...]
-    permissions: Permissions | None
+    def __init__(  # noqa: PLR0917 # all that is known
+        self,
+        files: Mapping[str, bytes],
+        program: Program,
+        broken: tuple[Broken, ...],
+        capabilities: tuple[Capability, ...],
+        permissions: Permissions | None,
+        before: Permissions | None = None,
+    ) -> None:
+        self.files = files
+        self.program = program
+        self.broken = broken
+        self.capabilities = capabilities
+        self.permissions = permissions
+        self.before = before
+        self._flows: dict[int, Flow] = {}
+
+    def flow(self, event: Event) -> Flow:
+        """Everything that may reach an event's arguments."""
+        known = self._flows.get(id(event.node))
+        if known is None:
+            known = self._flows[id(event.node)] = flow_into(self.program, event.given)
+        return known
+
+    def events(self, *kinds: Kind) -> Iterator[Event]:
+        """The events that do one of these things."""
+        for event in self.program.events:
+            if any(kind in kinds for kind in kinds_of(self.program, event)):
+                yield event
+
+    def can(self, kind: Kind, file: str = "") -> bool:
+        """Whether the code, or one of its files, can do something."""
+        return any(it.kind is kind and file in ("", it.location.file) for it in self.capabilities)
 
 
 # One rule: its docstring is its page in the manual, its name (with hyphens) its code.
@@ -45,7 +76,9 @@ def found(
     *,
     hint: str = "",
     capability: str = "",
+    trail: Iterable[Step] = (),
 ) -> Finding:
     """A finding of ``rule``, named by its function."""
     name = rule.__name__.replace("_", "-")
-    return Finding(name, severity, message, location, hint=hint, capability=capability)
+    steps = tuple(trail)
+    return Finding(name, severity, message, location, hint, capability, steps)

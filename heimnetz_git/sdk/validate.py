@@ -6,8 +6,8 @@ from pathlib import Path
 
 from heimnetz_git.errors import FileMissing, printable
 from heimnetz_git.model.finding import Finding
-from heimnetz_git.scan.engine import Report, ranked, scan, scan_wheel
-from heimnetz_git.sdk.project import package_files, read_project
+from heimnetz_git.scan.engine import Report, ranked, scan, scan_tree, scan_wheel
+from heimnetz_git.sdk.project import MANIFEST, package_files, read_project
 from heimnetz_git.sdk.rules_code import host_internals, operations, permissions
 from heimnetz_git.sdk.rules_metadata import (
     authors,
@@ -21,7 +21,7 @@ from heimnetz_git.sdk.rules_metadata import (
 from heimnetz_git.sdk.rules_names import category_form, file_names, plugin_name_form, size
 from heimnetz_git.sdk.subject import project_subject, wheel_subject
 
-__all__ = ["RULES", "scan_project", "validate"]
+__all__ = ["RULES", "scan_path", "scan_project", "validate"]
 
 RULES = (
     plugin_name_form,
@@ -64,3 +64,13 @@ def scan_project(path: Path) -> Report:
         return scan_wheel(path)
     project = read_project(path)
     return scan(package_files(project), project.manifest.permissions)
+
+
+def scan_path(path: Path) -> Report:
+    """What the scanner says of a wheel, a plugin project, or any other folder or file.
+
+    Raises ProjectInvalid or FileMissing.
+    """
+    if path.is_file():
+        return scan_wheel(path) if path.suffix == ".whl" else scan({path.name: path.read_bytes()})
+    return scan_project(path) if (path / MANIFEST).is_file() else scan_tree(path)

@@ -1,0 +1,281 @@
+"""Flows: from where a value may come, followed backwards through names, calls and attributes.
+
+The walk is over all that may reach an expression, without regard to order; its answer is a set of
+labels such as ``network`` or ``file:~/.ssh/id_rsa``, each with the places passed on the way.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from heimnetz_git.model.finding import Location, Step
+from heimnetz_git.scan.apis import BY_NAME, SOURCES, Kind
+from heimnetz_git.scan.atoms import HOLE, Argument, Atoms, Class, Func, Instance, Known, Ref, plain
+from heimnetz_git.scan.program import Program
+from heimnetz_git.scan.tables import Binding, Scope, written
+
+__all__ = ["Flow", "Origin", "flow_into", "texts_in"]
+
+MOST_VISITED = 700
+MOST_STEPS = 6
+_REACHING = frozenset({"getattr", "object.__getattribute__", "operator.attrgetter", "eval"})
+_ENVIRON = ("os.environ", "os.environ.copy", "os.environ.items", "os.environ.values")
+
+
+class Origin(NamedTuple):
+    """Where a flow begins: its label, what is read, and the steps to where it ends."""
+
+    label: str
+    detail: str
+    trail: tuple[Step, ...]
+
+
+class Flow(NamedTuple):
+    """Everything that may reach an expression; ``names`` are the variables passed."""
+
+    origins: tuple[Origin, ...]
+    names: frozenset[int]
+
+    def labels(self) -> frozenset[str]:
+        """The labels alone."""
+        return frozenset(one.label for one in self.origins)
+
+    def first(self, *labels: str) -> Origin | None:
+        """The first origin with one of these labels."""
+        return next((one for one in self.origins if one.label in labels), None)
+
+
+class _Walk:
+    """One walk backwards; ``parents`` tells how each expression was come by."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.machine = program.machine
+        self.seen: dict[int, tuple[ast.AST, Scope, int]] = {}
+        self.queue: list[tuple[ast.AST, Scope]] = []
+        self.found: dict[tuple[str, str], Origin] = {}
+        self.names: set[int] = set()
+
+    def push(self, node: ast.AST | None, scope: Scope, parent: int = 0) -> None:
+        """Look at ``node`` later, once."""
+        if node is not None and id(node) not in self.seen and len(self.seen) < MOST_VISITED:
+            self.seen[id(node)] = (node, scope, parent)
+            self.queue.append((node, scope))
+
+    def run(self) -> None:
+        """Until nothing new is reached."""
+        index = 0
+        while index < len(self.queue):
+            node, scope = self.queue[index]
+            index += 1
+            visit = _VISITS.get(type(node))
+            if visit is not None:
+                visit(self, node, scope)
+            else:
+                for child in ast.iter_child_nodes(node):
+                    self.push(child, self.inside(node, scope), id(node))
+
+    def inside(self, node: ast.AST, scope: Scope) -> Scope:
+        """The scope of what stands in a lambda or comprehension."""
+        return scope.module.scopes.get(id(node), scope)
+
+    def label(self, label: str, detail: str, node: ast.AST, scope: Scope) -> None:
+        """Note that a flow begins here."""
+        if (label, detail) not in self.found:
+            self.found[label, detail] = Origin(label, detail, self._trail(node, scope, detail))
+
+    def _trail(self, node: ast.AST, scope: Scope, detail: str) -> tuple[Step, ...]:
+        steps: list[Step] = []
+        words = detail
+        current: tuple[ast.AST, Scope, int] | None = (node, scope, self.seen[id(node)][2])
+        while current is not None and len(steps) < MOST_STEPS:
+            at, inside, parent = current
+            module = inside.module
+            place = Location(module.file, *module.place(at))
+            last = steps[-1].location if steps else None
+            if last is None or (last.file, last.line) != (place.file, place.line):
+                steps.append(Step(place, words or "passes here"))
+            words = ""
+            current = self.seen.get(parent)
+        return tuple(steps)
+
+    def atoms(self, node: ast.expr, scope: Scope) -> Atoms:
+        """What an expression stands for."""
+        return self.machine.value(node, scope)
+
+
+def _call(walk: _Walk, node: ast.Call, scope: Scope) -> None:
+    for atom in walk.atoms(node.func, scope):
+        if isinstance(atom, Ref):
+            if _label_ref(walk, atom, node, scope):
+                return
+            if atom.name in _REACHING:
+                _label_name(walk, walk.atoms(node, scope), node, scope)
+        elif isinstance(atom, Func):
+            for result in atom.scope.returns[:8]:
+                walk.push(result, atom.scope, id(node))
+        elif isinstance(atom, Class):
+            walk.names.add(id(atom.scope))
+    _push_parts(walk, node, scope)
+
+
+def _push_parts(walk: _Walk, node: ast.Call, scope: Scope) -> None:
+    """A call's arguments and what stands before it."""
+    for argument in node.args:
+        walk.push(argument, scope, id(node))
+    for word in node.keywords:
+        walk.push(word.value, scope, id(node))
+    if isinstance(node.func, ast.Attribute):
+        walk.push(node.func.value, scope, id(node))
+    else:
+        walk.push(node.func, scope, id(node))
+
+
+def _label_ref(walk: _Walk, ref: Ref, node: ast.Call, scope: Scope) -> bool:
+    """Label what a call to ``name`` gives; true when nothing before it matters."""
+    name = ref.name
+    label = SOURCES.get(name)
+    if label is not None:
+        walk.label(label, f"{name}()", node, scope)
+    if name in ("os.getenv", "os.environ.get", "os.environ.pop"):
+        value = plain(walk.atoms(node.args[0], scope)) if node.args else ""
+        walk.label("variable", value if isinstance(value, str) else "", node, scope)
+        return True
+    if name in _ENVIRON:
+        walk.label("environment", f"{name}()", node, scope)
+        return True
+    for api in BY_NAME.get(name, ()):
+        if api.kind is Kind.READ:
+            argument: Argument | None = (node.args[0], scope) if node.args else None
+            text = ref.text or walk.program.text(argument)
+            walk.label("file", text, node, scope)
+        elif api.kind is Kind.CONNECT:
+            walk.label("network", f"{name}()", node, scope)
+        elif api.kind is Kind.RUN:
+            walk.label("output", f"{name}()", node, scope)
+    if name in ("socket.socket().recv", "socket.socket().recvfrom", "socket.socket().accept",
+                "socket.socket().makefile", "socket.socket().recv_into"):  # fmt: skip
+        walk.label("network", f"{name}()", node, scope)
+    return False
+
+
+def _name(walk: _Walk, node: ast.Name, scope: Scope) -> None:
+    at: Scope | None = scope
+    while at is not None:
+        bindings = at.names.get(node.id)
+        if bindings:
+            walk.names.add(id(bindings))
+            for binding in bindings[:24]:
+                _binding(walk, binding, at, node)
+            for value, inside in at.module.mutations.get(node.id, ())[:40]:
+                if inside.within(at) or at.kind == "module":
+                    walk.push(value, inside, id(node))
+            break
+        at = at.parent
+    if at is None or any(one.how in ("import", "far") for one in at.names[node.id]):
+        _label_name(walk, walk.machine.named(node.id, scope), node, scope)
+
+
+def _label_name(walk: _Walk, atoms: Atoms, node: ast.expr, scope: Scope) -> None:
+    """Label a name that is a source by itself, such as the environment."""
+    for atom in atoms:
+        if isinstance(atom, Ref) and atom.name == "os.environ":
+            walk.label("environment", "os.environ", node, scope)
+        elif isinstance(atom, Ref) and atom.name in SOURCES:
+            walk.label(SOURCES[atom.name], atom.name, node, scope)
+
+
+def _binding(walk: _Walk, binding: Binding, scope: Scope, node: ast.AST) -> None:
+    how, what, where = binding
+    if how in ("value", "iter", "aug"):
+        walk.push(what, scope, id(node))
+    elif how == "far":
+        _binding(walk, what[0], what[1], node)
+    elif how == "default":
+        walk.push(what, scope.parent or scope, id(node))
+    elif how in ("item", "opaque") and what is not None:
+        _binding(walk, what, scope, node)
+    elif how == "param":
+        index, name = where
+        for call, at, bound in what.calls[:8]:
+            _argument(walk, call, at, index - bound, name, node)
+    elif how == "rest":
+        for call, at, _ in what.calls[:8]:
+            for one in (*call.args, *(word.value for word in call.keywords)):
+                walk.push(one, at, id(node))
+
+
+def _argument(  # noqa: PLR0917 # a call is these
+    walk: _Walk, call: ast.Call, scope: Scope, index: int, name: str, node: ast.AST
+) -> None:
+    for word in call.keywords:
+        if word.arg == name or word.arg is None:
+            walk.push(word.value, scope, id(node))
+    if 0 <= index < len(call.args):
+        walk.push(call.args[index], scope, id(node))
+
+
+def _attribute(walk: _Walk, node: ast.Attribute, scope: Scope) -> None:
+    _label_name(walk, walk.atoms(node, scope), node, scope)
+    name = written(node)
+    own = False
+    for atom in walk.atoms(node.value, scope):
+        if isinstance(atom, Instance | Class):
+            stored = atom.scope.attributes.get(node.attr, ())
+            walk.names.add(id(stored))
+            for value, at in stored[:8]:
+                walk.push(value, at, id(node))
+            own = True
+    at_scope: Scope | None = scope
+    while at_scope is not None and name:
+        for binding in at_scope.names.get(name, ()):
+            _binding(walk, binding, at_scope, node)
+        at_scope = at_scope.parent
+    for value, at in scope.module.mutations.get(name, ())[:40] if name else ():
+        walk.push(value, at, id(node))
+    if not own:  # of an own object, only what was put into this attribute
+        walk.push(node.value, scope, id(node))
+
+
+def _subscript(walk: _Walk, node: ast.Subscript, scope: Scope) -> None:
+    for atom in walk.atoms(node.value, scope):
+        if isinstance(atom, Ref) and atom.name == "os.environ":
+            key = plain(walk.atoms(node.slice, scope))
+            walk.label("variable", key if isinstance(key, str) else "", node, scope)
+            return
+    walk.push(node.value, scope, id(node))
+    walk.push(node.slice, scope, id(node))
+
+
+def _constant(walk: _Walk, node: ast.Constant, scope: Scope) -> None:
+    pass
+
+
+_VISITS: dict[type, Any] = {
+    ast.Call: _call, ast.Name: _name, ast.Attribute: _attribute, ast.Subscript: _subscript,
+    ast.Constant: _constant,
+}  # fmt: skip
+
+
+def flow_into(program: Program, arguments: Iterable[Argument]) -> Flow:
+    """Everything that may reach these expressions."""
+    walk = _Walk(program)
+    for node, scope in arguments:
+        walk.push(node, scope)
+    walk.run()
+    return Flow(tuple(walk.found.values()), frozenset(walk.names))
+
+
+def texts_in(program: Program, arguments: Iterable[Argument]) -> Iterator[str]:
+    """Every text among the values of these expressions and their parts."""
+    for node, scope in arguments:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.expr):
+                for atom in program.machine.value(inner, scope):
+                    if isinstance(atom, Known) and isinstance(atom.value, str | bytes):
+                        value = atom.value
+                        yield value if isinstance(value, str) else value.decode("latin-1")
+                    elif isinstance(atom, Ref) and atom.text:
+                        yield atom.text.replace(HOLE, "")

@@ -1,0 +1,251 @@
+"""Rules on where data goes: credentials, secrets, screens and keys that leave the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heimnetz_git.errors import printable
+from heimnetz_git.model.finding import Finding, Location, Severity, Step
+from heimnetz_git.scan.apis import BY_NAME, Kind
+from heimnetz_git.scan.atoms import Argument
+from heimnetz_git.scan.capabilities import target_of
+from heimnetz_git.scan.flows import Flow, Origin, flow_into, texts_in
+from heimnetz_git.scan.program import Event
+from heimnetz_git.scan.signs import (
+    CREDENTIALS,
+    DROP_HOST,
+    HOOK_HOST,
+    SECRET_VARIABLE,
+    is_public_host,
+)
+from heimnetz_git.scan.submission import Submission, found
+from heimnetz_git.scan.tables import text_of
+from heimnetz_git.scan.unfold import shell_texts
+
+__all__ = [
+    "LOOKUPS",
+    "covert_destination",
+    "credential_files",
+    "exfiltration",
+]
+
+LOOKUPS = (
+    "socket.gethostbyname",
+    "socket.getaddrinfo",
+    "socket.gethostbyname_ex",
+    "dns.resolver.resolve",
+    "dns.resolver.query",
+    "dns.resolver.Resolver().resolve",
+)
+_GRAVE = {
+    "clipboard": "the clipboard",
+    "screen": "the screen",
+    "keys": "key strokes",
+    "password": "stored passwords",
+    "camera": "camera or microphone",
+    "environment": "the whole environment",
+}
+
+
+def exfiltration(submission: Submission) -> Iterator[Finding]:
+    """What belongs to the machine's people is sent away (ATT&CK T1041, T1552, T1005; CWE-200).
+
+    A flow from credentials, the whole environment, the clipboard, the screen, key strokes or
+    several facts about machine and user into a request. False alarms: a tool that is told to do so
+    by its user, such as a backup. Send only what the user sees and agrees to.
+    """
+    for event in _sends(submission):
+        flow = flow_into(submission.program, _payload(event))
+        origin, words = _taken(submission, event, flow)
+        if origin is not None:
+            target = _target(submission, event)
+            to = f" to {printable(target)}" if target else ""
+            trail = (*origin.trail, Step(event.location, f"{event.api}() sends it"))
+            yield found(
+                exfiltration,
+                Severity.HIGH,
+                event.location,
+                f"{event.api}() sends {words} away{to}.",
+                hint="Send only what the user sees and agrees to.",
+                capability=Kind.CONNECT,
+                trail=trail,
+            )
+
+
+def _sends(submission: Submission) -> Iterator[Event]:
+    for event in submission.events(Kind.CONNECT):
+        if event.api not in LOOKUPS and event.given:
+            yield event
+    for event in submission.events(Kind.RUN):
+        for text in shell_texts(submission.program.value(event.argument(0, "args"))):
+            if any(word in text for word in ("curl ", "wget ", "nc ")):
+                yield event
+
+
+def _payload(event: Event) -> Iterator[Argument]:
+    """The arguments that travel; not those that say how."""
+    yield from event.args
+    for word, argument in event.keywords.items():
+        if word not in _MANNERS:
+            yield argument
+
+
+_MANNERS = frozenset(
+    {"context", "timeout", "verify", "proxies", "cert", "cafile", "capath", "allow_redirects",
+     "ssl", "ssl_context", "trust_env"}
+)  # fmt: skip
+
+
+def _target(submission: Submission, event: Event) -> str:
+    for api in BY_NAME.get(event.api, ()):
+        if api.kind is Kind.CONNECT:
+            target = target_of(submission.program, Kind.CONNECT, api, event)
+            if target:
+                return target
+    return ""
+
+
+def _taken(submission: Submission, event: Event, flow: Flow) -> tuple[Origin | None, str]:
+    """The gravest thing that flows into a request, in words; None if there is nothing."""
+    granted = _granted(submission)
+    for origin in flow.origins:
+        if origin.label == "file":
+            match = CREDENTIALS.search(origin.detail.replace("\\", "/"))
+            if match is not None and not any(match[0] in grant for grant in granted):
+                return origin, f"{printable(match[0])!r}"
+        elif origin.label == "variable" and SECRET_VARIABLE.search(origin.detail):
+            return origin, f"the variable {printable(origin.detail)}"
+        elif origin.label in _GRAVE:
+            return origin, _GRAVE[origin.label]
+    labels = flow.labels()
+    facts = {one.detail for one in flow.origins if one.label in ("host", "user")}
+    if {"host", "user"} <= labels and len(facts) > 1:
+        target = _target(submission, event)
+        early = event.scope.is_import_time or event.file.endswith("setup.py")
+        if is_public_host(target) or early or HOOK_HOST.search(_text(submission, event)):
+            return flow.first("user"), "the names of machine and user"
+    return None, ""
+
+
+def _granted(submission: Submission) -> tuple[str, ...]:
+    return submission.permissions.files.read if submission.permissions else ()
+
+
+def _text(submission: Submission, event: Event) -> str:
+    return " ".join(texts_in(submission.program, event.given))
+
+
+def credential_files(submission: Submission) -> Iterator[Finding]:
+    """Keys, passwords and browser profiles are not a plugin's business (CWE-522, ATT&CK T1555).
+
+    Paths such as ``~/.ssh/id_ed25519`` or a browser's login store that are read, copied or opened.
+    High when the program also sends things away. A path that the plugin's ``files.read`` grants
+    name is the user's to judge, and not reported here. Take secrets from the host instead.
+    """
+    granted = _granted(submission)
+    talks = any(True for _ in _sends(submission))
+    seen: set[tuple[str, int]] = set()
+    for event in submission.events(Kind.READ, Kind.WRITE, Kind.RUN):
+        for text in (event.ref.text or "", *texts_in(submission.program, event.given)):
+            match = CREDENTIALS.search(text.replace("\\", "/"))
+            if match is None or any(match[0] in grant for grant in granted):
+                continue
+            place = event.location
+            if (place.file, place.line) in seen:
+                break
+            seen.add((place.file, place.line))
+            yield found(
+                credential_files,
+                Severity.HIGH if talks and event.api in _COPIERS else Severity.MEDIUM,
+                place,
+                f"{event.api} is given {printable(match[0])!r}, where credentials or private data"
+                f" live{', and the program talks to the network' if talks else ''}.",
+                hint="Take secrets from the host: declare them under 'permissions.secrets'.",
+                capability=Kind.READ,
+            )
+            break
+    yield from _named_paths(submission, granted, seen, talks=talks)
+
+
+def _named_paths(
+    submission: Submission, granted: tuple[str, ...], seen: set[tuple[str, int]], *, talks: bool
+) -> Iterator[Finding]:
+    """Such paths in texts, whatever becomes of them; in lists of several they are a harvest."""
+    hits: dict[str, list[tuple[tuple[int, int], str]]] = {}
+    for module in submission.program.modules:
+        for node, _ in module.texts:
+            value = text_of(node)
+            match = CREDENTIALS.search(value.replace("\\", "/")) if len(value) < 300 else None
+            if (
+                match
+                and "/" in value.replace("\\", "/")
+                and not any(match[0] in g for g in granted)
+            ):
+                hits.setdefault(module.file, []).append((module.place(node), match[0]))
+    for file, places in sorted(hits.items()):
+        kinds = {what for _, what in places}
+        for (line, column), what in places[:5]:
+            if (file, line) in seen:
+                continue
+            grave = talks and len({_family(kind) for kind in kinds}) > 2
+            yield found(
+                credential_files,
+                Severity.HIGH
+                if grave
+                else Severity.MEDIUM
+                if len(kinds) > 1 or talks
+                else Severity.LOW,
+                Location(file, line, column),
+                f"The code names {printable(what)!r}, where credentials or private data live.",
+                hint="Take secrets from the host: declare them under 'permissions.secrets'.",
+                capability=Kind.READ,
+            )
+
+
+_COPIERS = frozenset(
+    {"shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree", "shutil.make_archive",
+     "tarfile.open().add", "zipfile.ZipFile().write"}
+)  # fmt: skip
+_FAMILIES = (
+    ("ssh", ("ssh", "id_rsa", "id_ed25519")),
+    ("browser", ("chrome", "mozilla", "firefox", "brave", "edge", "opera", "login", "user data",
+                 "cookies", "local state", "key4", "leveldb")),
+    ("wallet", ("wallet", "electrum", "exodus", "atomic", "ethereum", "bitcoin", "metamask",
+                "solana", "nkbih")),
+    ("chat", ("discord", "telegram", "tdata")),
+)  # fmt: skip
+
+
+def _family(what: str) -> str:
+    low = what.lower()
+    return next((name for name, words in _FAMILIES if any(word in low for word in words)), low)
+
+
+def covert_destination(submission: Submission) -> Iterator[Finding]:
+    """Data goes to a place that anybody can open and nobody answers for (ATT&CK T1567, T1102).
+
+    A webhook or bot token written into the code, a paste site, a tunnel, a request catcher. High
+    for hooks and bots whose address is in the code: they serve its author, not its user. False
+    alarms: examples in texts that are not sent to are not reported. Let the user configure it.
+    """
+    for event in submission.events(Kind.CONNECT, Kind.RUN):
+        text = " ".join((event.ref.text or "", *texts_in(submission.program, event.given)))
+        flows = " ".join(_flow_texts(submission, event)) if len(text) < 12 else ""
+        for pattern, severity in ((HOOK_HOST, Severity.HIGH), (DROP_HOST, Severity.MEDIUM)):
+            match = pattern.search(text) or pattern.search(flows)
+            if match is not None:
+                yield found(
+                    covert_destination,
+                    severity,
+                    event.location,
+                    f"{event.api}() talks to {printable(match[0])}, fixed in the code.",
+                    hint="Let the user configure where data goes.",
+                    capability=Kind.CONNECT,
+                )
+                break
+
+
+def _flow_texts(submission: Submission, event: Event) -> Iterator[str]:
+    made = event.ref.made
+    if made is not None:
+        yield from texts_in(submission.program, [(one, made[1]) for one in made[0].args])

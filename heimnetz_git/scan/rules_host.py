@@ -1,0 +1,220 @@
+"""Rules on what is done to the machine: persistence, spying, destruction, tampering, hiding."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from heimnetz_git.errors import printable
+from heimnetz_git.model.finding import Finding, Location, Severity
+from heimnetz_git.scan.apis import BY_NAME, Kind
+from heimnetz_git.scan.atoms import Ref
+from heimnetz_git.scan.flows import texts_in
+from heimnetz_git.scan.program import Event
+from heimnetz_git.scan.signs import (
+    AUTOSTART,
+    PERSISTENT_COMMAND,
+)
+from heimnetz_git.scan.submission import Submission, found
+from heimnetz_git.scan.tables import text_of
+from heimnetz_git.scan.unfold import shell_texts
+
+__all__ = ["host_tampering", "module_has", "persistence", "spying"]
+
+
+def persistence(submission: Submission) -> Iterator[Finding]:
+    """The code makes itself start again without being asked (ATT&CK T1053, T1543, T1546, T1547).
+
+    Shell start files, cron, systemd, autostart folders, the Run keys of Windows, ``.pth`` files,
+    Git hooks, authorised keys. The host starts plugins; none needs this. CWE-506.
+    """
+    for event in submission.events(Kind.WRITE):
+        for text in (event.ref.text or "", *texts_in(submission.program, event.given)):
+            match = AUTOSTART.search(text.replace("\\", "/").replace("//", "/"))
+            if match is not None:
+                yield found(
+                    persistence,
+                    Severity.HIGH,
+                    event.location,
+                    f"{event.api} changes {printable(match[0])!r}, which is run at start.",
+                    capability=Kind.WRITE,
+                )
+                break
+    for event in submission.events(Kind.RUN):
+        for text in shell_texts(submission.program.value(event.argument(0, "args"))):
+            match = PERSISTENT_COMMAND.search(text.replace("'", "").replace('"', ""))
+            if match is not None:
+                yield found(
+                    persistence,
+                    Severity.HIGH,
+                    event.location,
+                    f"{event.api}() makes something start again ({printable(match[0][:50])!r}).",
+                    capability=Kind.RUN,
+                )
+    for event in submission.program.calls("winreg.SetValueEx", "winreg.SetValue"):
+        if module_has(
+            event, re.compile(r"CurrentVersion\\+Run|Winlogon|Explorer\\+StartupApproved")
+        ):
+            yield found(
+                persistence,
+                Severity.HIGH,
+                event.location,
+                "A Run key of the registry is set.",
+                capability=Kind.WRITE,
+            )
+
+
+def module_has(event: Event, pattern: re.Pattern[str]) -> bool:
+    """Whether a text in the event's module fits."""
+    return any(pattern.search(text_of(node)) for node, _ in event.scope.module.texts)
+
+
+def spying(submission: Submission) -> Iterator[Finding]:
+    """Key strokes, screen, clipboard or camera are taken (ATT&CK T1056.001, T1113, T1115, T1125).
+
+    High for key strokes that are kept or sent, and for the rest when it is sent (then the rule
+    ``exfiltration`` says so). False alarms: a remote-control plugin, which should say so in its
+    title. CWE-200.
+    """
+    keys = [event for event in submission.program.events if _is_key_source(event)]
+    keeps = submission.can(Kind.WRITE) or submission.can(Kind.CONNECT)
+    for event in keys:
+        yield found(
+            spying,
+            Severity.HIGH if keeps else Severity.MEDIUM,
+            event.location,
+            f"{event.api}() listens to key strokes"
+            f"{' and the program keeps them' if keeps else ''}.",
+            capability="",
+        )
+    for event in submission.events(Kind.READ):
+        if any(
+            re.search(r"/dev/input/event|/dev/input/by-", text)
+            for text in texts_in(submission.program, event.given)
+        ):
+            yield found(
+                spying,
+                Severity.HIGH,
+                event.location,
+                f"{event.api} reads an input device: key strokes.",
+                capability=Kind.READ,
+            )
+
+
+def _is_key_source(event: Event) -> bool:
+    return event.api in (
+        "pynput.keyboard.Listener",
+        "keyboard.on_press",
+        "keyboard.hook",
+        "keyboard.read_event",
+        "keyboard.record",
+        "keyboard.on_release",
+        "keyboard.start_recording",
+        "pyxhook.HookManager",
+        "pyHook.HookManager",
+        "evdev.InputDevice",
+    ) or event.api.endswith(("GetAsyncKeyState", "SetWindowsHookExA", "SetWindowsHookExW"))
+
+
+_PATCHED = re.compile(
+    r"(?:builtins|os|subprocess|socket|ssl|sys\.modules|urllib|requests|httpx|http\.client|heimnetz_git|getpass"
+    r"|importlib|pathlib|io|hashlib|logging|sys)\b"
+)
+
+
+def host_tampering(submission: Submission) -> Iterator[Finding]:
+    """The host, Python itself or other plugins are changed from inside (ATT&CK T1554, T1574).
+
+    Functions of builtins, of the standard library or of the host are replaced, import hooks are
+    put in, frames of callers are read. High for replaced functions that run, connect or read
+    secrets. False alarms: patches for old Python versions. Use the host's interface.
+    """
+    program = submission.program
+    for module in program.modules:
+        for target, _value, scope in module.stores:
+            base = target.value if isinstance(target, ast.Attribute | ast.Subscript) else target
+            for atom in program.machine.value(base, scope):
+                if not isinstance(atom, Ref) or not _PATCHED.match(atom.name) or "()" in atom.name:
+                    continue
+                name = _patched_name(atom, target)
+                if name in _HARMLESS_STORES or atom.name == "os.environ":
+                    continue
+                grave = name.removeprefix("builtins.") in _GRAVE or name.startswith("heimnetz_git.")
+                place = Location(module.file, *module.place(target))
+                yield found(
+                    host_tampering,
+                    Severity.HIGH
+                    if grave
+                    else Severity.MEDIUM
+                    if name in BY_NAME
+                    else Severity.LOW,
+                    place,
+                    f"{printable(name)} is replaced for the whole process.",
+                )
+    for event in program.events:
+        if event.api in ("sys.meta_path.insert", "sys.meta_path.append", "sys.path_hooks.insert"):
+            yield found(
+                host_tampering,
+                Severity.MEDIUM,
+                event.location,
+                f"{event.api}() changes how Python imports.",
+            )
+        elif event.api == "setattr":
+            yield from _set(submission, event)
+        elif event.api in (
+            "sys._getframe().f_back.f_globals",
+            "gc.get_objects",
+            "gc.get_referrers",
+        ):
+            yield found(
+                host_tampering,
+                Severity.LOW,
+                event.location,
+                f"{event.api}() looks into other code's objects.",
+            )
+
+
+_GRAVE = frozenset(
+    {"open", "input", "print", "exec", "eval", "compile", "__import__", "getpass.getpass", "len"}
+)
+_HARMLESS_STORES = frozenset(
+    {
+        "sys.stdout",
+        "sys.stderr",
+        "sys.excepthook",
+        "sys.modules[]",
+        "sys.path",
+        "sys.argv",
+        "sys.ps1",
+        "sys.displayhook",
+        "ssl._create_default_https_context",
+        "sys.dont_write_bytecode",
+    }
+)
+
+
+def _patched_name(atom: Ref, target: ast.expr) -> str:
+    from heimnetz_git.scan.machine import canonical
+
+    if isinstance(target, ast.Attribute):
+        full = f"{atom.name}.{target.attr}"
+        return full if atom.name == "builtins" else canonical(full)
+    return f"{atom.name}[]"
+
+
+def _set(submission: Submission, event: Event) -> Iterator[Finding]:
+    program = submission.program
+    for atom in program.value(event.argument(0)):
+        name = program.text(event.argument(1))
+        if (
+            isinstance(atom, Ref)
+            and name
+            and (f"{atom.name}.{name}" in BY_NAME or atom.name == "builtins")
+        ):
+            yield found(
+                host_tampering,
+                Severity.HIGH,
+                event.location,
+                f"{atom.name}.{printable(name)} is replaced for the whole process.",
+            )

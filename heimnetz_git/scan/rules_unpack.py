@@ -1,0 +1,246 @@
+"""Rules on code from elsewhere: unfolded from a text, or fetched from the network."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from heimnetz_git.errors import printable
+from heimnetz_git.model.finding import Finding, Location, Severity, Step
+from heimnetz_git.scan.apis import BY_NAME, Kind
+from heimnetz_git.scan.atoms import (
+    DECODED,
+    HOLE,
+    JOINED,
+    Argument,
+    Code,
+    Known,
+)
+from heimnetz_git.scan.flows import texts_in
+from heimnetz_git.scan.program import Event
+from heimnetz_git.scan.signs import DOWNLOAD_RUN
+from heimnetz_git.scan.submission import Submission, found
+from heimnetz_git.scan.tables import Module, Scope
+from heimnetz_git.scan.unfold import shell_texts
+
+__all__ = ["decode_execute", "download_execute"]
+
+_RUNNERS = frozenset(
+    {
+        "exec",
+        "eval",
+        "compile",
+        "marshal.loads",
+        "types.FunctionType",
+        "types.CodeType",
+        "code.InteractiveInterpreter().runsource",
+        "code.InteractiveInterpreter().runcode",
+        "timeit.timeit",
+        "cProfile.run",
+        "profile.run",
+        "execfile",
+    }
+)
+
+
+_HARD = frozenset({Kind.RUN, Kind.DYNAMIC, Kind.NATIVE})
+
+
+_UNPICKLERS = frozenset(
+    {
+        "pickle.load",
+        "pickle.loads",
+        "pickle.Unpickler",
+        "shelve.open",
+        "joblib.load",
+        "torch.load",
+        "jsonpickle.decode",
+        "yaml.unsafe_load",
+    }
+)
+
+
+def decode_execute(submission: Submission) -> Iterator[Finding]:
+    """Code that was encoded is decoded and run (ATT&CK T1027, T1140; CWE-506).
+
+    ``exec(base64.b64decode(...))``, ``marshal.loads`` of a decompressed text, a loop that undoes
+    XOR: nobody can review it, and that is its purpose. What unfolds is analysed as well. False
+    alarms: none known; vendored code belongs into files. Ship the code as it is.
+    """
+    for layer in submission.program.layers:
+        hides = layer.made >= JOINED and _acts(submission, layer.module)
+        if (layer.made >= DECODED or hides) and layer.how != "literal":
+            place = _at(layer.scope, layer.node)
+            yield found(
+                decode_execute,
+                Severity.HIGH,
+                place,
+                f"{layer.how}() runs code that is unfolded from an encoded text.",
+                hint="Ship the code as it is.",
+                capability=Kind.DYNAMIC,
+            )
+        elif layer.how == "literal":
+            place = _at(layer.scope, layer.node)
+            yield found(
+                decode_execute,
+                Severity.HIGH,
+                place,
+                "This text decodes to Python code.",
+                hint="Ship the code as it is.",
+                capability=Kind.DYNAMIC,
+            )
+    for event in submission.program.events:
+        if event.api in _RUNNERS or event.api in _UNPICKLERS:
+            flow = submission.flow(event)
+            origin = flow.first("decoded", "image")
+            vague = event.api in _UNPICKLERS and not _is_literal(submission, event)
+            if (origin is None or vague) and not _encrypted(submission, event):
+                continue
+            trail = (
+                *(origin.trail if origin else ()),
+                Step(event.location, f"{event.api}() runs it"),
+            )
+            detail = origin.detail if origin else "a hidden text"
+            yield found(
+                decode_execute,
+                Severity.HIGH,
+                event.location,
+                f"{event.api}() runs what {detail} gives: code that nobody can read.",
+                hint="Ship the code as it is.",
+                capability=Kind.DYNAMIC,
+                trail=trail,
+            )
+
+
+def _acts(submission: Submission, module: Module) -> bool:
+    """Whether unfolded code does more than compute."""
+    return any(
+        api.kind in _HARD or api.kind is Kind.CONNECT
+        for event in submission.program.events
+        if event.scope.module is module
+        for api in BY_NAME.get(event.api, ())
+    )
+
+
+def _encrypted(submission: Submission, event: Event) -> bool:
+    return any(
+        isinstance(one, Known | Code) and one.made >= DECODED
+        for one in submission.program.value(event.argument(0))
+        if event.api in ("exec", "eval", "marshal.loads", "pickle.loads")
+    )
+
+
+def _is_literal(submission: Submission, event: Event) -> bool:
+    return any(isinstance(one, Known) for one in submission.program.value(event.argument(0)))
+
+
+def _at(scope: Scope, node: ast.expr) -> Location:
+    return Location(scope.module.file, *scope.module.place(node))
+
+
+def download_execute(submission: Submission) -> Iterator[Finding]:
+    """What comes from the network is run (ATT&CK T1105, T1059; CWE-494).
+
+    A response that reaches exec, a loader or a program that is started, directly or by way of a
+    file; ``curl ... | sh`` in a command. What runs is chosen by another machine, after the review.
+    False alarms: installers. Ship the code, or fetch data and parse it.
+    """
+    written = dict(_written_from_network(submission))
+    for event in submission.events(Kind.DYNAMIC, Kind.NATIVE, Kind.RUN):
+        flow = submission.flow(event)
+        origin = flow.first("network")
+        is_code = event.api in _RUNNERS or event.api in _UNPICKLERS
+        if origin is not None and (
+            is_code or event.api.startswith(("os.system", "os.popen", "subprocess", "os.exec"))
+        ):
+            if event.api == "compile" and not is_code:
+                continue
+            trail = (*origin.trail, Step(event.location, f"{event.api}() runs it"))
+            yield found(
+                download_execute,
+                Severity.HIGH,
+                event.location,
+                f"{event.api}() runs what {origin.detail} received.",
+                capability=Kind.DYNAMIC,
+                trail=trail,
+            )
+            continue
+        started: set[object] = set(_known_paths(submission, event)) if written else set()
+        for argument in event.args[:1] if written else ():
+            started.update(_handles(argument))
+        for key, source in written.items():
+            if source.file == event.file and key in started:
+                trail = (
+                    Step(source.location, f"{source.api}() saves a download"),
+                    Step(event.location, f"{event.api}() runs it"),
+                )
+                yield found(
+                    download_execute,
+                    Severity.HIGH,
+                    event.location,
+                    f"{event.api}() runs a file that was downloaded.",
+                    capability=Kind.RUN,
+                    trail=trail,
+                )
+                break
+    yield from _commands(submission)
+
+
+def _known_paths(submission: Submission, event: Event) -> set[str]:
+    return {
+        word for text in texts_in(submission.program, event.given) for word in (text, *text.split())
+    }
+
+
+def _written_from_network(submission: Submission) -> Iterator[tuple[object, Event]]:
+    """Paths and variables of files that are written with what was received."""
+    program = submission.program
+    for event in program.events:
+        if event.api in ("urllib.request.urlretrieve", "wget.download"):
+            target = event.argument(1, "filename") or event.argument(1, "out")
+            paths = [target] if target else []
+        elif event.api in _SAVERS:
+            if "network" not in submission.flow(event).labels():
+                continue
+            made = event.ref.made
+            paths = [(made[0].args[0], made[1])] if made and made[0].args else []
+        else:
+            continue
+        for path in paths:
+            text = program.text(path)
+            if text and text not in (".", HOLE):
+                yield text, event
+            for name in _handles(path):
+                yield name, event
+
+
+_SAVERS = frozenset(
+    {"open().write", "pathlib.Path().write_bytes", "pathlib.Path().write_text", "os.write"}
+)
+
+
+def _handles(argument: Argument) -> Iterator[int]:
+    """The variables that an expression names, each by where it is bound."""
+    node, scope = argument
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and inner.id not in ("self", "cls", "os", "str"):
+            at: Scope | None = scope
+            while at is not None and inner.id not in at.names:
+                at = at.parent
+            if at is not None and at.names[inner.id][0].how not in ("import", "def", "class"):
+                yield id(at.names[inner.id])
+
+
+def _commands(submission: Submission) -> Iterator[Finding]:
+    for event in submission.events(Kind.RUN):
+        for text in shell_texts(submission.program.value(event.argument(0, "args"))):
+            match = DOWNLOAD_RUN.search(text.replace("'", "").replace('"', ""))
+            if match is not None:
+                yield found(
+                    download_execute,
+                    Severity.HIGH,
+                    event.location,
+                    f"{event.api}() runs a command that fetches and runs code"
+                    f" ({printable(match[0][:60])!r}).",
+                    capability=Kind.RUN,
+                )
