@@ -68,7 +68,7 @@ def _pypi_token(token: str) -> bool:
         raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
     except (ValueError, binascii.Error):
         return False
-    return raw[:1] == b"\x02" and b"pypi.org" in raw[:24]
+    return raw[:1] == b"\x02" and b"pypi." in raw[:24]
 
 
 def _private_key(block: str) -> bool:
