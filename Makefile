@@ -42,7 +42,7 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 
 # Each prints what was measured beside its goal or its peer; `make bench BENCHMARKS=parse` runs one.
-BENCHMARKS ?= startup parse names reading sync export check_growth scan_corpus scan_speed
+BENCHMARKS ?= startup parse names reading sync resolve export check_growth scan_corpus scan_speed
 
 bench: $(STAMP)
 	@for name in $(BENCHMARKS); do echo; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -27,14 +27,15 @@ HERE = Environment(
 def candidate(name: str, version: str, facts: Mapping[str, Any] | None = None) -> Candidate:
     """A release with what ``facts`` say of it and the rest plain.
 
-    ``wheels`` are the tags of its wheels; ``yanked``, ``deprecated``, ``registry`` and ``oid`` are
-    the index's; everything else is a field of the release.
+    ``wheels`` are the tags of its wheels; ``yanked``, ``deprecated``, ``registry``, ``merged`` and
+    ``oid`` are the index's; everything else is a field of the release.
     """
     given = dict(facts or {})
     wheels = given.pop("wheels", [PORTABLE])
     registry = given.pop("registry", HOME)
     oid = given.pop("oid", hashlib.sha1(f"{name} {version}".encode()).hexdigest())
     yanked, deprecated = given.pop("yanked", None), given.pop("deprecated", None)
+    merged = given.pop("merged", "")
     plain: dict[str, Any] = {
         "format": 1,
         "name": name,
@@ -53,6 +54,7 @@ def candidate(name: str, version: str, facts: Mapping[str, Any] | None = None) -
         oid=oid,
         yanked=yanked,
         deprecated=deprecated,
+        merged=merged,
     )
 
 

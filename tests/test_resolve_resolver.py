@@ -20,6 +20,7 @@ from heimnetz_git.resolve import Edge, Request, resolve
 from heimnetz_git.storage import yamlfile
 from tests.resolvekit import HERE, HOME, Shelf, answer, candidate, words
 
+MORE_WISHES = ("constraints", "overrides", "exclude_newer", "resolution")
 CASES = Path(__file__).parent / "cases" / "resolve"
 
 
@@ -54,6 +55,7 @@ def test_the_right_releases_are_chosen(case: dict[str, Any]) -> None:
         upgrade=upgrade if isinstance(upgrade, bool) else frozenset(upgrade),
         prereleases=case.get("prereleases", False),
         with_optional=case.get("with_optional", False),
+        **{name: case[name] for name in MORE_WISHES if name in case},
     )
     machine = msgspec.structs.replace(HERE, **case.get("machine", {}))
     found = resolve(request, Shelf(case["universe"]), machine)
@@ -64,8 +66,9 @@ def test_the_right_releases_are_chosen(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("conflict.yaml"))
 def test_a_conflict_is_explained(case: dict[str, Any]) -> None:
     """Each case's sentences are said, and each way out is named."""
+    more = {name: case[name] for name in MORE_WISHES if name in case}
     with pytest.raises(ResolutionImpossible) as caught:
-        answer(Shelf(case["universe"]), case["requested"])
+        answer(Shelf(case["universe"]), case["requested"], **more)
     assert words(caught.value) == case["says"]
     assert [one["message"] for one in caught.value.facts["advice"]] == case["helps"]
     assert caught.value.hint == " ".join(case["helps"])

@@ -7,7 +7,7 @@ for the oldest, in bytes (little-endian), so that an outline can be stored as it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from heimnetz_git.model.names import import_name
 from heimnetz_git.model.ranges import check_range, interval
 from heimnetz_git.model.versionkey import is_prerelease, sort_key
 
-__all__ = ["Fits", "Outline", "Range", "Wants", "Written", "from_mask", "outline_of", "to_mask"]
+__all__ = ["Fits", "Outline", "Range", "Written", "from_mask", "outline_of", "to_mask"]
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -38,22 +38,19 @@ class Written(NamedTuple):
 
 
 class Range(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A plugin in a range. If ``is_plain``, it is the releases with a key from ``low`` on and
-    before ``high`` (empty for no end), and it neither names a pre-release nor pins one release."""
+    """A plugin in a range, and the releases that require it or use it if it is present.
+
+    If it ``is_plain``, its releases are those with a key from ``low`` on and before ``high`` (empty
+    for no end), and it neither names a pre-release nor pins one release.
+    """
 
     target: str
     specifier: str
+    required_by: bytes
+    used_by: bytes
     is_plain: bool
     low: bytes
     high: bytes
-
-
-class Wants(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The releases that say the same of other plugins, by places in the outline's ``ranges``."""
-
-    mask: bytes
-    requires: tuple[int, ...]
-    optional: tuple[int, ...]
 
 
 class Fits(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -68,13 +65,12 @@ class Fits(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A plugin's releases in short. ``versions`` and ``merged`` (``-`` for an unknown time; empty
     when none is known) have a space between releases; ``keys`` are sorted; ``ranges`` are all that
-    some release names."""
+    some release names, sorted."""
 
     registry: str
     versions: str
     keys: tuple[bytes, ...]
     ranges: tuple[Range, ...]
-    wants: tuple[Wants, ...]
     fits: tuple[Fits, ...]
     prereleases: bytes
     yanked: bytes
@@ -102,20 +98,15 @@ def outline_of(name: str, releases: Iterable[Written], *, registry: str = "") ->
         return None
     keyed.sort(key=lambda pair: pair[0])
     ordered = [one for _, one in keyed]
-    ranges: dict[tuple[str, str], int] = {}
-    wants: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
     fits: dict[tuple[Pairs, str, tuple[str, ...]], int] = {}
     for place, one in enumerate(ordered):
-        want = (_places(one.requires, ranges), _places(one.optional, ranges))
-        wants[want] = wants.get(want, 0) | 1 << place
         fit = (_pairs(one.host), one.python, _tags(name, one))
         fits[fit] = fits.get(fit, 0) | 1 << place
     return Outline(
         registry=registry,
         versions=" ".join(one.version for one in ordered),
         keys=tuple(key for key, _ in keyed),
-        ranges=tuple(_range(*pair) for pair in ranges),
-        wants=tuple(Wants(to_mask(mask), *want) for want, mask in wants.items()),
+        ranges=tuple(_ranges(ordered)),
         fits=tuple(Fits(to_mask(mask), *fit) for fit, mask in fits.items()),
         prereleases=_where(is_prerelease(one.version) for one in ordered),
         yanked=_where(one.yanked for one in ordered),
@@ -133,14 +124,23 @@ def _pairs(wanted: Mapping[str, str]) -> Pairs:
     return tuple(sorted(wanted.items()))
 
 
-def _places(wanted: Mapping[str, str], ranges: dict[tuple[str, str], int]) -> tuple[int, ...]:
-    """Where each of these stands in ``ranges``, which grows by what is new."""
-    return tuple(ranges.setdefault(pair, len(ranges)) for pair in _pairs(wanted))
-
-
-def _range(target: str, specifier: str) -> Range:
-    low, high = interval(specifier) or (None, b"")
-    return Range(target, specifier, low is not None, low or b"", high)
+def _ranges(ordered: Sequence[Written]) -> Iterator[Range]:
+    required: dict[tuple[str, str], int] = {}
+    used: dict[tuple[str, str], int] = {}
+    for place, one in enumerate(ordered):
+        for wanted, by in ((one.requires, required), (one.optional, used)):
+            for pair in wanted.items():
+                by[pair] = by.get(pair, 0) | 1 << place
+    for pair in sorted(required.keys() | used.keys()):
+        low, high = interval(pair[1]) or (None, b"")
+        yield Range(
+            *pair,
+            required_by=to_mask(required.get(pair, 0)),
+            used_by=to_mask(used.get(pair, 0)),
+            is_plain=low is not None,
+            low=low or b"",
+            high=high,
+        )
 
 
 def _is_readable(one: Written) -> bool:

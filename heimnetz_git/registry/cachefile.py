@@ -30,7 +30,7 @@ __all__ = [
 Connection = sqlite3.Connection
 Value = TypeVar("Value")
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 SEPARATOR = "\x1f"  # stands around each category and tag, so that one is found whole
 
 # `release` keeps its rowid: rows as long as a manifest would each spill out of the other kind of

@@ -18,7 +18,7 @@ __all__ = ["Advice", "advise"]
 
 _MOST = 3
 _MOST_EXCUSES = 4  # each costs a resolution
-_STEPS_PER_TRY = 2_000
+_STEPS_PER_TRY, _CYCLES_PER_TRY = 2_000, 4
 
 
 class Advice(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,7 +72,7 @@ def _ways_out(pool: Pool, core: Premises) -> tuple[Advice, ...]:
 def _tried(pool: Pool, name: str, wanted: str) -> dict[str, int] | None:
     """The plan for the same wishes, but with ``name`` in another range; None if there is none."""
     changed = pool.asking(pool.request.requested | {name: wanted})
-    return find(changed, max_steps=_STEPS_PER_TRY).plan
+    return find(changed, max_steps=_STEPS_PER_TRY, max_cycles=_CYCLES_PER_TRY).plan
 
 
 def _other_range(pool: Pool, core: Premises) -> Iterator[Advice]:
@@ -130,7 +130,7 @@ def _without_obstacle(pool: Pool, core: Premises) -> Iterator[Advice]:
     ]
     for name, obstacle in excuses[:_MOST_EXCUSES]:
         free = pool.excusing(frozenset({(name, obstacle)}))
-        plan = find(free, max_steps=_STEPS_PER_TRY).plan
+        plan = find(free, max_steps=_STEPS_PER_TRY, max_cycles=_CYCLES_PER_TRY).plan
         blocked = pool.table(name).blocked[obstacle]
         if plan is not None and name in plan and blocked >> plan[name] & 1:
             yield from _past(pool, name, obstacle, plan[name])
@@ -208,7 +208,10 @@ def _left_out(pool: Pool, core: Premises) -> Iterator[Advice]:
     for name in sorted(core.roots):
         rest = {one: wanted for one, wanted in pool.request.requested.items() if one != name}
         without = pool.asking(rest)
-        if rest and find(without, max_steps=_STEPS_PER_TRY).plan is not None:
+        if (
+            rest
+            and find(without, max_steps=_STEPS_PER_TRY, max_cycles=_CYCLES_PER_TRY).plan is not None
+        ):
             yield Advice(
                 kind="leave",
                 plugin=name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from heimnetz_git.resolve.system import OWN, Event, Premises, State, System
+from heimnetz_git.resolve.system import Event, Premises, State, System
 
 __all__ = ["Blame"]
 
@@ -48,13 +48,14 @@ class _Walk:
         self._system = system
         self.roots: set[str] = set()
         self.edges: set[tuple[str, str]] = set()
-        self._deaths: dict[str, list[tuple[int, int, str]]] = {}
+        self._deaths: dict[str, list[tuple[int, Event]]] = {}
         self._need: dict[str, tuple[int, str]] = {}
-        for time, (name, mask, source) in enumerate(trail):
+        for time, event in enumerate(trail):
+            name, mask, other, _, _ = event
             if mask:
-                self._deaths.setdefault(name, []).append((time, mask, source))
+                self._deaths.setdefault(name, []).append((time, event))
             else:
-                self._need.setdefault(name, (time, source))
+                self._need.setdefault(name, (time, other))
         self._asked_need: set[str] = set()
         self._asked: dict[str, int] = {}
         self._todo: list[tuple[str, int]] = []
@@ -67,9 +68,11 @@ class _Walk:
             self._explain(*self._todo.pop())
 
     def _all(self, name: str) -> int:
-        mask = 0
-        for group, _ in self._system.groups[name]:
-            mask |= group
+        """The releases to choose from at first, and those that a requested range left out."""
+        mask = self._system.alive[name]
+        for asked in self._system.links[name].values():
+            for each, _, _ in asked:
+                mask |= each
         return mask
 
     def _ask_dead(self, name: str, mask: int) -> None:
@@ -92,54 +95,34 @@ class _Walk:
         """Why are these releases dead?"""
         if name in self._system.roots:
             self.roots.add(name)
-        for time, removed, source in self._deaths.get(name, ()):
+        for time, (_, removed, other, wanted, hard) in self._deaths.get(name, ()):
             part = removed & mask
-            if part and source == OWN:
-                self._blame_own(name, part, time)
-            elif part and source:
-                self._blame_user(source, name, part, time)
-
-    def _blame_own(self, name: str, part: int, time: int) -> None:
-        """Each of them needed something that was no longer to be had."""
-        for group, needs in self._system.groups[name]:
-            if not group & part:
-                continue
-            lacking = [
-                (target, wanted, hard)
-                for target, (wanted, hard) in needs.items()
-                if not wanted & self._alive(target, time)
-                and (hard or self._is_needed(target, time))
-            ]
-            target, wanted, hard = min(lacking, key=self._price)
-            self.edges.add((name, target))
-            self._ask_dead(target, wanted & self._all(target))
-            if not hard:
-                self._ask_needed(target)
-
-    def _price(self, lack: tuple[str, int, bool]) -> tuple[int, int, str]:
-        """What explains with little that was not explained already comes first."""
-        target, wanted, _ = lack
-        unknown = wanted & self._all(target) & ~self._asked.get(target, 0)
-        return int(target not in self._asked), unknown.bit_count(), target
+            if part and wanted >= 0:
+                self.edges.add((name, other))
+                self._ask_dead(other, wanted & self._all(other))
+                if not hard:
+                    self._ask_needed(other)
+            elif part and other:
+                self._blame_user(other, name, part, time)
 
     def _blame_user(self, source: str, name: str, part: int, time: int) -> None:
-        """All living releases of ``source`` needed it, in ranges without this ``part`` of it."""
+        """All living releases of ``source`` needed it, in ranges without this ``part`` of it.
+
+        So those of ``source`` that would say otherwise must have been dead by then; part 0 stands
+        for being needed at all.
+        """
         self.edges.add((source, name))
         self._ask_needed(source)
-        living = self._alive(source, time)
-        for group, needs in self._system.groups[source]:
-            wanted, hard = needs.get(name, (-1, False))
-            silent = not hard if not part else wanted & part
-            if silent and not group & living:
-                self._ask_dead(source, group)
+        agreeing = 0
+        for mask, wanted, hard in self._system.links[source].get(name, ()):
+            if not wanted & part if part else hard:
+                agreeing |= mask
+        others = self._all(source) & ~agreeing & ~self._alive(source, time)
+        self._ask_dead(source, others)
 
     def _alive(self, name: str, time: int) -> int:
         alive = self._system.alive[name]
-        for when, removed, _ in self._deaths.get(name, ()):
+        for when, (_, removed, *_) in self._deaths.get(name, ()):
             if when < time:
                 alive &= ~removed
         return alive
-
-    def _is_needed(self, name: str, time: int) -> bool:
-        when, _ = self._need.get(name, (time, ""))
-        return name in self._system.roots or when < time

@@ -20,7 +20,8 @@ _STEPS_PER_CHECK = 500
 
 def is_impossible(pool: Pool, premises: Premises) -> bool:
     """Is it proven, with little work, that nothing meets the premises?"""
-    return search(pool, premises, max_steps=_STEPS_PER_CHECK).is_impossible
+    # A plan with a circle is proof enough that it is not, so the first one ends the search.
+    return search(pool, premises, max_steps=_STEPS_PER_CHECK, max_cycles=1).is_impossible
 
 
 def minimal_core(pool: Pool, blame: Premises) -> Premises:
@@ -53,7 +54,7 @@ def _fewest_roots(
         rest = {one: wanted for one, wanted in roots.items() if one != name}
         if name not in roots or not rest:
             continue
-        found = find(pool.asking(rest), max_steps=_STEPS_PER_CHECK)
+        found = find(pool.asking(rest), max_steps=_STEPS_PER_CHECK, max_cycles=1)
         if found.blame is not None:
             roots = dict(found.blame.roots)
             edges = None if found.blame.edges is None else sorted(found.blame.edges)
@@ -96,12 +97,7 @@ class _Judge:
 
 def _edges(pool: Pool, premises: Premises) -> list[tuple[str, str]]:
     system = compile_system(pool, premises)
-    found = {
-        (name, target)
-        for name, groups in system.groups.items()
-        for _, needs in groups
-        for target in needs
-    }
+    found = {(name, target) for name, links in system.links.items() for target in links}
     return sorted(found)
 
 

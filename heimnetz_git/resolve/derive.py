@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from heimnetz_git.resolve.pool import Needs, Pool
+from heimnetz_git.resolve.pool import Link, Pool
 from heimnetz_git.resolve.system import Premises, compile_system
 from heimnetz_git.resolve.words import asks, joined, named, obstacle_words, requires, some
 
@@ -33,10 +33,10 @@ class _Story:
         self._pool = pool
         self._core = core
         system = compile_system(pool, core)
-        self._groups = system.groups
+        self._links = system.links
         self._alive = dict(system.alive)
         self._needed = set(core.roots)
-        self._order = _outwards(core, system.groups)
+        self._order = _outwards(core, system.links)
         self._gone: dict[str, list[_Gone]] = {name: [] for name in self._order}
         for name, wanted in core.roots.items():
             outside = pool.table(name).full & ~pool.matching(name, wanted)
@@ -127,20 +127,17 @@ class _Story:
 
     def _killed(self, name: str, target: str) -> int:
         mask = 0
-        for group, needs in self._groups[name]:
-            living = group & self._alive[name]
-            allowed, hard = needs.get(target, (-1, False))
-            if living and target in needs and not allowed & self._alive[target]:
-                mask |= living if hard or target in self._needed else 0
+        for group, wanted, hard in self._links[name].get(target, ()):
+            if not wanted & self._alive[target] and (hard or target in self._needed):
+                mask |= group & self._alive[name]
         return mask
 
     def _wanted(self, name: str, mask: int, target: str) -> int:
         """The releases of ``target`` that are in a range of those of ``name``."""
         wanted = 0
-        for group, rules in self._pool.rules(name):
-            for rule in rules:
-                if group & mask and rule.target == target:
-                    wanted |= self._pool.matching(target, rule.specifier)
+        for group, rule in self._pool.rules(name):
+            if group & mask and rule.target == target:
+                wanted |= self._pool.matching(target, rule.specifier)
         return wanted
 
     def _narrowed(self) -> bool:
@@ -148,17 +145,18 @@ class _Story:
         for name in self._order:
             if name not in self._needed:
                 continue
-            living = [needs for group, needs in self._groups[name] if group & self._alive[name]]
-            for target in sorted(set.intersection(*(set(needs) for needs in living))):
+            for target, asked in sorted(self._links[name].items()):
+                living = [link for link in asked if link[0] & self._alive[name]]
                 if self._narrow(name, target, living):
                     return True
         return False
 
-    def _narrow(self, name: str, target: str, living: list[Needs]) -> bool:
-        allowed, hard = 0, True
-        for needs in living:
-            mask, must = needs[target]
-            allowed, hard = allowed | mask, hard and must
+    def _narrow(self, name: str, target: str, living: list[Link]) -> bool:
+        covered, allowed, hard = 0, 0, True
+        for group, mask, must in living:
+            covered, allowed, hard = covered | group, allowed | mask, hard and must
+        if self._alive[name] & ~covered:
+            return False
         removed = self._alive[target] & ~allowed
         fresh = hard and target not in self._needed
         if hard:
@@ -170,13 +168,12 @@ class _Story:
         return bool(removed) or fresh
 
 
-def _outwards(core: Premises, groups: dict[str, list[tuple[int, Needs]]]) -> list[str]:
+def _outwards(core: Premises, links: dict[str, dict[str, list[Link]]]) -> list[str]:
     """Every plugin that the premises reach, the requested ones first, then what those need."""
     order = dict.fromkeys(sorted(core.roots))
     queue = list(order)
     for name in queue:
-        targets = {target for _, needs in groups[name] for target in needs}
-        fresh = [target for target in sorted(targets) if target not in order]
+        fresh = [target for target in sorted(links[name]) if target not in order]
         order.update(dict.fromkeys(fresh))
         queue.extend(fresh)
     return queue

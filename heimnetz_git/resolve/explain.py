@@ -97,11 +97,10 @@ def _asked(pool: Pool, core: Premises, name: str) -> int:
 
 def _rules(pool: Pool, name: str, target: str, asked: int) -> list[Cause]:
     masks: dict[tuple[str, str], int] = {}
-    for mask, rules in pool.rules(name):
-        for rule in rules:
-            if rule.target == target and mask & asked:
-                key = ("optional" if rule.optional else "requires", rule.specifier)
-                masks[key] = masks.get(key, 0) | mask & asked
+    for mask, rule in pool.rules(name):
+        if rule.target == target and mask & asked:
+            key = ("optional" if rule.optional else "requires", rule.specifier)
+            masks[key] = masks.get(key, 0) | mask & asked
     return [
         Cause(kind, name, tuple(pool.table(name).at(mask)), target, specifier)
         for (kind, specifier), mask in masks.items()

@@ -52,8 +52,9 @@ class _Attempt:
             bit = preferred(self._pool, name, mask)
             place = bit.bit_length() - 1
             needs = self._pool.needs_at(name, place)
+            self._wanted[name] = bit  # its own words may be about itself, too
             if self._fits(needs):
-                self._chosen[name], self._wanted[name] = place, bit
+                self._chosen[name] = place
                 self._take(name, needs)
                 return True
             mask ^= bit

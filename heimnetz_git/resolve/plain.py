@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from heimnetz_git.errors import PluginNotFound
 from heimnetz_git.model.lock import Candidate
 from heimnetz_git.model.outline import Outline
 from heimnetz_git.registry.outlining import outline_of_candidates
@@ -29,8 +30,13 @@ class _Plain:
         return self._found[name]
 
     def outline(self, name: str) -> Outline | None:
-        """Worked out of all releases."""
-        return outline_of_candidates(name, self.releases(name))
+        """Worked out of all releases. Raises PluginNotFound if none of them can be read."""
+        found = outline_of_candidates(name, self.releases(name))
+        if found is None and self.releases(name):
+            raise PluginNotFound(
+                f"no release of {name} can be read by this version of heimnetz-git", name=name
+            )
+        return found
 
     def candidate(self, name: str, version: str) -> Candidate | None:
         """The one of that version."""

@@ -6,7 +6,7 @@ Bit ``i`` of a mask is the plugin's ``i``-th oldest release, so the highest bit 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -14,20 +14,20 @@ import msgspec
 
 from heimnetz_git.errors import AmbiguousName, IndexNotFound, PluginNotFound
 from heimnetz_git.model.lock import Candidate, Environment
-from heimnetz_git.model.outline import Outline, Range, Wants, from_mask
+from heimnetz_git.model.outline import Outline, Range, from_mask
 from heimnetz_git.model.ranges import matching, names_prerelease, pins
 from heimnetz_git.resolve.obstacle import HARD, Excuse, Obstacle, found_against
 from heimnetz_git.resolve.plain import outlined
 from heimnetz_git.resolve.request import Outlined, Request, Universe
 
-__all__ = ["Group", "Needs", "Pool", "Rule", "Table", "bits"]
+__all__ = ["Link", "Needs", "Pool", "Rule", "Table", "bits"]
 
 Needs = dict[str, tuple[int, bool]]
-"""Plugin to (releases that will do, whether it must be present)."""
-Group = tuple[int, Needs]
-"""Releases with the same needs."""
+"""What one release asks for: plugin to (releases that will do, whether it must be present)."""
+Link = tuple[int, int, bool]
+"""Releases that ask for another plugin, those of it that will do, whether it must be present."""
 
-_NOTHING = Outline("", "", (), (), (), (), b"", b"", "")
+_NOTHING = Outline("", "", (), (), (), b"", b"", "")
 
 
 class Rule(NamedTuple):
@@ -114,7 +114,7 @@ class Pool:
         self._outlines: dict[str, tuple[Outline, str]] = {}
         self._matching: dict[tuple[str, str], int] = {}
         self._allowed: dict[tuple[str, str], int] = {}
-        self._groups: dict[str, tuple[Group, ...]] = {}
+        self._links: dict[str, dict[str, list[Link]]] = {}
         locked = request.locked.plugins if request.locked else ()
         self._locked = {one.name: one for one in locked if request.keeps(one.name)}
 
@@ -138,14 +138,14 @@ class Pool:
         differ = {name for name in touched if other.table(name).blocked != self.table(name).blocked}
         if not differ:
             other._tables, other._allowed = self._tables, self._allowed
-            other._groups = self._groups
+            other._links = self._links
             return other
         other._tables = {**self._tables, **{name: other.table(name) for name in differ}}
         other._allowed = {key: m for key, m in self._allowed.items() if key[0] not in differ}
-        other._groups = {
-            name: groups
-            for name, groups in self._groups.items()
-            if name not in differ and all(differ.isdisjoint(needs) for _, needs in groups)
+        other._links = {
+            name: links
+            for name, links in self._links.items()
+            if name not in differ and differ.isdisjoint(links)
         }
         return other
 
@@ -190,37 +190,31 @@ class Pool:
             self._allowed[name, specifier] = found
         return found
 
-    def groups(self, name: str) -> tuple[Group, ...]:
-        """The releases that this machine takes, those with the same needs together."""
-        found = self._groups.get(name)
+    def links(self, name: str) -> dict[str, list[Link]]:
+        """By plugin, what the releases of ``name`` that this machine takes ask of it."""
+        found = self._links.get(name)
         if found is None:
-            found = self._groups[name] = tuple(self._compile(name))
+            found = self._links[name] = self._compile(name)
         return found
 
     def needs_at(self, name: str, place: int) -> Needs:
-        """What one release asks for."""
-        outline = self.table(name).outline
-        soft = not self.request.with_optional
-        for wants in outline.wants:
-            if from_mask(wants.mask) >> place & 1:
-                hard = [(outline.ranges[each], True) for each in wants.requires]
-                more = [(outline.ranges[each], not soft) for each in wants.optional]
-                return _joined((one.target, self._in_range(one), must) for one, must in hard + more)
-        return {}
+        """What one release asks for, its ranges put together for each plugin."""
+        needs: Needs = {}
+        for one in self.table(name).outline.ranges:
+            required = from_mask(one.required_by) >> place & 1
+            if required or from_mask(one.used_by) >> place & 1:
+                hard = bool(required) or self.request.with_optional
+                mask, before = needs.get(one.target, (-1, False))
+                needs[one.target] = (mask & self._in_range(one), hard or before)
+        return needs
 
-    def rules(self, name: str) -> Iterator[tuple[int, tuple[Rule, ...]]]:
-        """The releases with the same rules."""
-        outline = self.table(name).outline
-        for wants in outline.wants:
-            yield from_mask(wants.mask), self._rules(outline, wants)
-
-    def _rules(self, outline: Outline, wants: Wants) -> tuple[Rule, ...]:
+    def rules(self, name: str) -> Iterator[tuple[int, Rule]]:
+        """What releases say of other plugins, each with the mask of those that say it."""
         soft = not self.request.with_optional
-        hard = [self._rule(outline.ranges[place], optional=False) for place in wants.requires]
-        return (
-            *hard,
-            *(self._rule(outline.ranges[place], optional=soft) for place in wants.optional),
-        )
+        for one in self.table(name).outline.ranges:
+            for by, optional in ((one.required_by, False), (one.used_by, soft)):
+                if by:
+                    yield from_mask(by), self._rule(one, optional=optional)
 
     def _rule(self, wanted: Range, *, optional: bool) -> Rule:
         specifier = self.request.overrides.get(wanted.target, wanted.specifier)
@@ -231,38 +225,33 @@ class Pool:
         if not wanted.is_plain or wanted.target in self.request.overrides:
             target, specifier, _ = self._rule(wanted, optional=False)
             return self.allowed(target, specifier)
-        table = self.table(wanted.target)
+        table = self._tables.get(wanted.target) or self.table(wanted.target)
         keys = table.outline.keys
         first = bisect_left(keys, wanted.low)
-        last = bisect_left(keys, wanted.high) if wanted.high else len(keys)
-        return (1 << last) - (1 << first) & table.offered if first < last else 0
+        mask = table.offered >> first << first
+        return mask & (1 << bisect_left(keys, wanted.high)) - 1 if wanted.high else mask
 
-    def _compile(self, name: str) -> Iterator[Group]:
-        """As ``needs`` of all ``rules``, but each range is worked out once and releases that turn
-        out to need the same are put together: most of the time of a deep resolution goes here."""
-        table = self.table(name)
-        living = [
-            (mask & table.usable, wants)
-            for mask, wants in ((from_mask(wants.mask), wants) for wants in table.outline.wants)
-            if mask & table.usable
-        ]
-        numbers: dict[tuple[str, int], int] = {}
-        number_of = {}
-        for place in {place for _, one in living for place in (*one.requires, *one.optional)}:
-            wanted = table.outline.ranges[place]
-            found = (wanted.target, self._in_range(wanted))
-            number_of[place] = numbers.setdefault(found, len(numbers))
-        merged: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-        for mask, one in living:
-            key = (
-                tuple([number_of[place] for place in one.requires]),
-                tuple([number_of[place] for place in one.optional]),
-            )
-            merged[key] = merged.get(key, 0) | mask
-        known, soft = list(numbers), not self.request.with_optional
-        for (requires, optional), mask in merged.items():
-            needs = [(*known[number], True) for number in requires]
-            yield mask, _joined(needs + [(*known[number], not soft) for number in optional])
+    def _compile(self, name: str) -> dict[str, list[Link]]:
+        """Most of the time of a deep resolution goes here: ranges that come to the same releases
+        are put together."""
+        usable, pulls = self.table(name).usable, self.request.with_optional
+        merged: dict[tuple[str, int, bool], int] = {}
+        for one in self.table(name).outline.ranges:
+            required = int.from_bytes(one.required_by, "little") & usable
+            used = int.from_bytes(one.used_by, "little") & usable if one.used_by else 0
+            if not required and not used:
+                continue
+            wanted = self._in_range(one)
+            if required:
+                key = (one.target, wanted, True)
+                merged[key] = merged.get(key, 0) | required
+            if used:
+                key = (one.target, wanted, pulls)
+                merged[key] = merged.get(key, 0) | used
+        links: dict[str, list[Link]] = {}
+        for (target, wanted, hard), mask in merged.items():
+            links.setdefault(target, []).append((mask, wanted, hard))
+        return links
 
     def _table(self, name: str) -> Table:
         if name not in self._outlines:
@@ -280,11 +269,7 @@ class Pool:
             if name in self.request.requested:
                 raise
             return _NOTHING, str(error).rstrip(".")
-        if found is not None:
-            return found, ""
-        if self._universe.releases(name):
-            return _NOTHING, f"no release of {name} can be read by this version of heimnetz-git"
-        return _NOTHING, f"there is no plugin {name}"
+        return (found, "") if found is not None else (_NOTHING, f"there is no plugin {name}")
 
     def _locked_bit(self, table: Table) -> int:
         locked = self._locked.get(table.name)
@@ -311,17 +296,6 @@ class Pool:
             for obstacle, mask in masks.items()
             if mask and (name, obstacle) not in self.excused
         }
-
-
-def _joined(wanted: Iterable[tuple[str, int, bool]]) -> Needs:
-    needs: Needs = {}
-    for target, mask, hard in wanted:
-        if target in needs:
-            other, other_hard = needs[target]
-            needs[target] = (mask & other, hard or other_hard)
-        else:
-            needs[target] = (mask, hard)
-    return needs
 
 
 def _admits(obstacle: Obstacle, specifier: str) -> bool:

@@ -12,12 +12,13 @@ from heimnetz_git.resolve.pool import Pool
 from heimnetz_git.resolve.preference import next_open, preferred
 from heimnetz_git.resolve.system import Premises, State, System, compile_system
 
-__all__ = ["MAX_STEPS", "Outcome", "find", "search"]
+__all__ = ["MAX_CYCLES", "MAX_STEPS", "Outcome", "find", "search"]
 
 MAX_STEPS = 20_000
 """Decisions after which a search gives up; real sets need some dozens."""
 
-_MOST_CYCLES = 64
+MAX_CYCLES = 64
+"""Plans with a circle after which a search gives up."""
 
 
 class Outcome(NamedTuple):
@@ -39,20 +40,28 @@ class Outcome(NamedTuple):
         return self.plan is None and not self.cycle and not self.gave_up
 
 
-def find(pool: Pool, *, max_steps: int = MAX_STEPS) -> Outcome:
+def find(pool: Pool, *, max_steps: int = MAX_STEPS, max_cycles: int = MAX_CYCLES) -> Outcome:
     """The plan for the pool's request: the easy one, or whatever a full search finds."""
     roots = {name: pool.request.range_on(name) for name in pool.request.requested}
     plan = attempt(pool, roots)
-    return search(pool, Premises(roots), max_steps=max_steps) if plan is None else Outcome(plan)
+    if plan is not None:
+        return Outcome(plan)
+    return search(pool, Premises(roots), max_steps=max_steps, max_cycles=max_cycles)
 
 
-def search(pool: Pool, premises: Premises, *, max_steps: int = MAX_STEPS) -> Outcome:
+def search(
+    pool: Pool,
+    premises: Premises,
+    *,
+    max_steps: int = MAX_STEPS,
+    max_cycles: int = MAX_CYCLES,
+) -> Outcome:
     """The plan that keeps most of the lock and is newest otherwise; the same for the same input.
 
     Requested plugins are decided first, locked ones before others, then what has fewest releases
     left; each gets its locked release, else its newest. A decision that leads nowhere is undone.
     """
-    return _Search(pool, premises).run(max_steps)
+    return _Search(pool, premises).run(max_steps, max_cycles)
 
 
 class _Search:
@@ -65,7 +74,7 @@ class _Search:
         self._cycle: tuple[str, ...] = ()
         self._cycles = 0
 
-    def run(self, max_steps: int) -> Outcome:
+    def run(self, max_steps: int, max_cycles: int) -> Outcome:
         state = State.start(self._system)
         for _ in range(max_steps):
             if state.settle():
@@ -76,7 +85,7 @@ class _Search:
                 plan = {one: state.alive[one].bit_length() - 1 for one in sorted(state.needed)}
                 if not self._has_cycle(plan):
                     return Outcome(plan)
-                if self._cycles >= _MOST_CYCLES:
+                if self._cycles >= max_cycles:
                     return Outcome(cycle=self._cycle)
             else:
                 self._blame.add(state)
@@ -115,10 +124,8 @@ def _links(system: System, plan: Mapping[str, int]) -> dict[str, list[str]]:
     return {
         name: [
             target
-            for mask, needs in system.groups[name]
-            if mask >> place & 1
-            for target, (_, hard) in needs.items()
-            if hard
+            for target, asked in system.links[name].items()
+            if any(hard and mask >> place & 1 for mask, _, hard in asked)
         ]
         for name, place in plan.items()
     }

@@ -7,22 +7,20 @@ kills only when its plugin is needed anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from heimnetz_git.resolve.obstacle import Excuse
-from heimnetz_git.resolve.pool import Group, Needs, Pool
+from heimnetz_git.resolve.pool import Link, Pool
 
-__all__ = ["OWN", "Event", "Premises", "State", "System", "compile_system"]
+__all__ = ["Event", "Premises", "State", "System", "compile_system"]
 
 Edges = frozenset[tuple[str, str]]
 
-_NOBODY: dict[str, None] = {}
-Event = tuple[str, int, str]
-"""What happened to a plugin: the releases that died (0: it became needed), and whose word did it:
-a plugin's that narrowed it, its own (OWN) as they need what is not to be had, nobody's (empty) in a
-trial."""
-OWN = "*"  # no plugin's name
+Event = tuple[str, int, str, int, bool]
+"""What happened to a plugin: the releases that died (0: it became needed); the plugin that did it
+by its own needs, or the one that they needed, or nobody (empty) in a trial; then, if they needed
+it, which releases of it they would have taken (else -1) and whether it had to be present."""
 
 
 class Premises(NamedTuple):
@@ -40,15 +38,15 @@ class Premises(NamedTuple):
 class System(NamedTuple):
     """The premises worked out over all plugins that can be reached.
 
-    ``alive`` are the releases to choose from, ``groups`` the releases with the same needs,
-    ``users`` who has a rule about a plugin. All in the order in which they were reached: with sets
-    of names the words for a conflict would be others in each run.
+    ``alive`` are the releases to choose from, ``links`` what they ask of each other, ``users`` the
+    same by whom it is asked of. All in the order in which they were reached: with sets of names the
+    words for a conflict would be others in each run.
     """
 
     roots: frozenset[str]
     alive: dict[str, int]
-    groups: dict[str, list[Group]]
-    users: dict[str, dict[str, None]]
+    links: dict[str, dict[str, list[Link]]]
+    users: dict[str, list[tuple[str, list[Link]]]]
 
 
 def compile_system(pool: Pool, premises: Premises) -> System:
@@ -62,24 +60,19 @@ def compile_system(pool: Pool, premises: Premises) -> System:
         if name in system.alive:
             continue
         system.alive[name] = pool.table(name).usable
-        groups = system.groups[name] = list(_groups(pool, name, premises.edges))
-        for target in dict.fromkeys(target for _, needs in groups for target in needs):
-            system.users.setdefault(target, {})[name] = None
+        links = system.links[name] = _counted(pool.links(name), name, premises.edges)
+        for target, asked in links.items():
+            system.users.setdefault(target, []).append((name, asked))
             queue.append(target)
     for name, wanted in premises.roots.items():
         system.alive[name] &= pool.allowed(name, wanted)
     return system
 
 
-def _groups(pool: Pool, name: str, edges: Edges | None) -> Iterable[Group]:
-    """A plugin's releases by their needs, but only by those that count."""
+def _counted(links: dict[str, list[Link]], name: str, edges: Edges | None) -> dict[str, list[Link]]:
     if edges is None:
-        return pool.groups(name)
-    merged: dict[tuple[tuple[str, tuple[int, bool]], ...], int] = {}
-    for mask, needs in pool.groups(name):
-        counted = tuple(need for need in needs.items() if (name, need[0]) in edges)
-        merged[counted] = merged.get(counted, 0) | mask
-    return [(mask, dict(needs)) for needs, mask in merged.items()]
+        return links
+    return {target: asked for target, asked in links.items() if (name, target) in edges}
 
 
 class State:
@@ -89,7 +82,7 @@ class State:
     ``dead`` is the plugin that has no release left once settle() said False.
     """
 
-    __slots__ = ("_system", "alive", "dead", "needed", "queue", "trail")
+    __slots__ = ("_system", "alive", "dead", "narrowed", "needed", "shrunk", "trail")
 
     def __init__(
         self, system: System, alive: dict[str, int], needed: set[str], trail: list[Event]
@@ -98,14 +91,16 @@ class State:
         self.alive = alive
         self.needed = needed
         self.trail = trail
-        self.queue: dict[str, None] = {}
+        self.shrunk: dict[str, None] = {}  # whose users may have lost what they need
+        self.narrowed: dict[str, None] = {}  # whose living releases may agree on more
         self.dead = ""
 
     @classmethod
     def start(cls, system: System) -> State:
         """Everything is possible that the requested ranges allow; nothing was looked at yet."""
         state = cls(system, dict(system.alive), set(system.roots), [])
-        state.queue = dict.fromkeys(system.alive)
+        state.shrunk = dict.fromkeys(system.alive)
+        state.narrowed = dict.fromkeys(name for name in system.alive if name in system.roots)
         return state
 
     def copy(self) -> State:
@@ -115,77 +110,59 @@ class State:
     def limit(self, name: str, mask: int) -> None:
         """Only these releases of ``name`` remain, as a trial."""
         self._remove(name, self.alive[name] & ~mask, "")
-        self.queue[name] = None
 
     def settle(self) -> bool:
         """Draw every conclusion; False if the premises contradict each other."""
-        while self.queue:
-            if not self._visit(self.queue.popitem()[0]):
-                return False
-        return True
-
-    def _remove(self, name: str, mask: int, because: str) -> None:
-        self.alive[name] &= ~mask
-        self.trail.append((name, mask, because))
-        self.queue.update(self._system.users.get(name, _NOBODY))
-
-    def _visit(self, name: str) -> bool:
-        before = self.alive[name]
-        after, living = self._living(name, before)
-        if after != before:
-            self._remove(name, before & ~after, OWN)
-        if name not in self.needed:
-            return True
-        if not after:
-            self.dead = name
-            return False
-        return all(
-            self._require(target, mask, name, hard=hard)
-            for target, (mask, hard) in _common(living).items()
-        )
-
-    def _living(self, name: str, before: int) -> tuple[int, list[Needs]]:
-        """The releases whose needs can all be met, and those needs."""
-        alive, needed = self.alive, self.needed
-        after, living = 0, []
-        for mask, needs in self._system.groups[name]:
-            here = mask & before
-            if not here:
-                continue
-            for target, (wanted, hard) in needs.items():
-                if not wanted & alive[target] and (hard or target in needed):
-                    break
+        self.dead = min((name for name in self.needed if not self.alive[name]), default="")
+        while not self.dead and (self.shrunk or self.narrowed):
+            if self.shrunk:
+                self._starve(self.shrunk.popitem()[0])
             else:
-                after |= here
-                living.append(needs)
-        return after, living
+                self._agree(self.narrowed.popitem()[0])
+        return not self.dead
 
-    def _require(self, target: str, mask: int, source: str, *, hard: bool) -> bool:
+    def _remove(
+        self, name: str, mask: int, other: str, wanted: int = -1, *, hard: bool = True
+    ) -> None:
+        alive = self.alive[name] = self.alive[name] & ~mask
+        self.trail.append((name, mask, other, wanted, hard))
+        self.shrunk[name] = None
+        if name in self.needed:
+            self.narrowed[name] = None
+            if not alive:
+                self.dead = name
+
+    def _starve(self, target: str) -> None:
+        """Releases that need what ``target`` no longer has die."""
+        alive, left, must = self.alive, self.alive[target], target in self.needed
+        for name, asked in self._system.users.get(target, ()):
+            here = alive[name]
+            for mask, wanted, hard in asked:
+                if mask & here and not wanted & left and (hard or must):
+                    self._remove(name, mask & here, target, wanted, hard=hard)
+                    here &= ~mask
+
+    def _agree(self, name: str) -> None:
+        """What all living releases of a needed plugin need is needed, in the union of ranges."""
+        alive = self.alive[name]
+        for target, asked in self._system.links[name].items():
+            covered = union = 0
+            all_hard = True
+            for mask, wanted, hard in asked:
+                if mask & alive:
+                    covered |= mask
+                    union |= wanted
+                    all_hard = all_hard and hard
+            if not alive & ~covered:
+                self._require(target, union, name, hard=all_hard)
+
+    def _require(self, target: str, mask: int, source: str, *, hard: bool) -> None:
+        if hard and target not in self.needed:
+            self.needed.add(target)
+            self.trail.append((target, 0, source, -1, True))
+            self.shrunk[target] = self.narrowed[target] = None
+            if not self.alive[target]:
+                self.dead = target
         removed = self.alive[target] & ~mask
         if removed:
             self._remove(target, removed, source)
-            self.queue[target] = None
-        if hard and target not in self.needed:
-            self.needed.add(target)
-            self.trail.append((target, 0, source))
-            self.queue[target] = None
-            self.queue.update(self._system.users.get(target, _NOBODY))
-        if target in self.needed and not self.alive[target]:
-            self.dead = target
-            return False
-        return True
-
-
-def _common(all_needs: list[Needs]) -> Needs:
-    """What each of the needs asks for: the union of the ranges, hard if it is hard in all."""
-    shortest: Needs = min(all_needs, key=len)
-    common = dict(shortest)
-    for needs in all_needs:
-        if not common:
-            break
-        for target in [target for target in common if target not in needs]:
-            del common[target]
-        for target, (mask, hard) in common.items():
-            other, other_hard = needs[target]
-            common[target] = mask | other, hard and other_hard
-    return common

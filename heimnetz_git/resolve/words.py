@@ -45,11 +45,10 @@ def named(pool: Pool, name: str, mask: int) -> str:
 def requires(pool: Pool, name: str, mask: int, target: str) -> str:
     """What the releases of a mask say about ``target``, a clause for each range they name."""
     clauses: dict[tuple[str, bool], int] = {}
-    for group, rules in pool.rules(name):
-        for rule in rules:
-            if group & mask and rule.target == target:
-                key = rule.specifier, rule.optional
-                clauses[key] = clauses.get(key, 0) | group & mask
+    for group, rule in pool.rules(name):
+        if group & mask and rule.target == target:
+            key = rule.specifier, rule.optional
+            clauses[key] = clauses.get(key, 0) | group & mask
     newest_first = sorted(clauses.items(), key=lambda one: -one[1])
     texts = [
         f"{named(pool, name, part)} {_verb(part, optional=optional)} {asks(target, specifier)}"
