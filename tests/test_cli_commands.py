@@ -53,6 +53,7 @@ DOCUMENTS = {
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "test": "test project",
     "build": "build project",
+    "compare": "compare dist/lamp-2.0.0-py3-none-any.whl",
     "publish": "publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",
     "yank": "yank clock 1.0.0 --reason broken --to registry.git",
     "unyank": "unyank clock 1.0.0 --to registry.git",

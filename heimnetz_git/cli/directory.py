@@ -55,6 +55,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("scan", "author", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
     Entry("test", "scaffold", "test", "Run a plugin's tests, in its real sandbox.", WRITE),
     Entry("build", "author", "build", "Build a plugin's wheel, reproducibly.", WRITE),
+    Entry(
+        "compare",
+        "compare",
+        "compare",
+        "Compare two releases, and say which version the changes ask for.",
+        WRITE,
+    ),
     Entry("publish", "author", "publish", "Submit a release to a registry.", WRITE),
     Entry("yank", "facts", "yank", "Ask that a release is offered no more.", WRITE),
     Entry("unyank", "facts", "unyank", "Ask that a yanked release is offered again.", WRITE),
