@@ -43,11 +43,13 @@ DOCUMENTS = {
     "list": "list",
     "tree": "tree",
     "why": "why clock",
+    "why-not": "why-not clock==1.0.0",
     "outdated": "outdated",
     "generations": "generations",
     "rollback": "rollback 1",
     "lock": "lock",
     "sync": "sync --dry-run",
+    "import-pylock": "import-pylock pylock.toml",
     "new": "new gong --type utility --author Ada",
     "validate": "validate dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
@@ -84,7 +86,9 @@ DOCUMENTS = {
 
 YANK = "yank clock 1.0.0 --reason broken --to registry.git"
 DECIDE = "--override facts-unproven --override newest-yanked --override plugin-broken"
+PYLOCK = "lock --format pylock --base-url https://plugins.example.org --output pylock.toml"
 PREPARED = {
+    "import-pylock": (PYLOCK,),
     "index verify": ("index export registry.git public",),
     "unyank": (YANK, f"merge registry.git --all {DECIDE}"),
     "withdraw": (YANK,),

@@ -145,7 +145,13 @@ EXAMPLES: dict[str, msgspec.Struct] = {
     "plugin": PLUGIN,
     "policy": Policy(format=1, maintainers=("ada",), allow_licenses=("MIT",)),
     "project": Project(
-        format=1, plugins={"wake-on-lan": ">=1"}, settings=Settings(offline=True, color="never")
+        format=1,
+        plugins={"wake-on-lan": ">=1"},
+        constraints={"device-registry": "<2"},
+        overrides={"notify": ">=2"},
+        exclude_newer="2026-01-31",
+        resolution="lowest-direct",
+        settings=Settings(offline=True, color="never"),
     ),
     "receipt": Receipt(
         release=RELEASE,

@@ -43,6 +43,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("list", "user", "list_plugins", "List the installed plugins.", FIND),
     Entry("tree", "state", "tree", "Show what requires what.", FIND),
     Entry("why", "state", "why", "Show why a plugin is installed.", FIND),
+    Entry("why-not", "whynot", "why_not", "Show what keeps a release from being chosen.", FIND),
     Entry("outdated", "state", "outdated", "List plugins that have newer versions.", FIND),
     Entry(
         "generations", "state", "generations", "List the sets of plugins that were active.", FIND
@@ -50,6 +51,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("rollback", "state", "rollback", "Go back to an earlier set of plugins.", FIND),
     Entry("lock", "project", "lock", "Choose versions for a project and write its lock.", FIND),
     Entry("sync", "project", "sync", "Install exactly what a project's lock says.", FIND),
+    Entry(
+        "import-pylock",
+        "pylock",
+        "import_pylock",
+        "Take a project's lock from a pylock.toml.",
+        FIND,
+    ),
     Entry("new", "scaffold", "new", "Begin a plugin: a small one that works.", WRITE),
     Entry("validate", "author", "validate", "Check a plugin project against the rules.", WRITE),
     Entry("scan", "author", "scan", "Show what a plugin's code can do and what is risky.", WRITE),

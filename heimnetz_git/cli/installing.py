@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heimnetz_git.cli.output import Answer, plain
+from heimnetz_git.cli.terms import Terms, parse_wishes
 from heimnetz_git.cli.words import bullet_permissions
 from heimnetz_git.errors import (
     FileMissing,
-    InvalidName,
     PermissionRefused,
     printable,
 )
@@ -23,7 +23,7 @@ from heimnetz_git.model.release import Release
 if TYPE_CHECKING:
     from heimnetz_git.cli.session import Session
     from heimnetz_git.install.planning import Plan, Step
-    from heimnetz_git.resolve.request import Resolution
+    from heimnetz_git.resolve.request import Request, Resolution
 
 __all__ = [
     "active_lock",
@@ -34,34 +34,9 @@ __all__ = [
     "parse_wishes",
     "pinned",
     "remove",
+    "request_of",
     "resolved_lock",
 ]
-
-SPECIFIER_START = "<>=!~"
-
-
-def parse_wishes(texts: Iterable[str]) -> dict[str, str]:
-    """``name``, ``index/name``, ``name>=1,<2`` or ``name@1.2.0`` as name -> PEP 440 range.
-
-    Raises InvalidName for what is none of them.
-    """
-    from heimnetz_git.model.version import parse_range
-
-    found: dict[str, str] = {}
-    for text in texts:
-        at = min((text.find(char) for char in SPECIFIER_START if char in text), default=len(text))
-        name, at_sign, version = text[:at].strip().partition("@")
-        span = f"=={version}" if at_sign else text[at:].strip()
-        try:
-            parse_range(span)
-        except ValueError as error:
-            raise InvalidName(
-                f"{printable(text)!r} is no plugin with a version range: {error}.",
-                hint="Write name, name>=1.2 or name@1.2.0.",
-                text=text,
-            ) from error
-        found[name] = span
-    return found
 
 
 def pinned(session: Session, wishes: Mapping[str, str]) -> dict[str, str]:
@@ -100,43 +75,74 @@ def choose(
     locked: Lock | None,
     upgrade: frozenset[str] | bool = frozenset(),
     with_optional: bool = False,
+    terms: Terms | None = None,
 ) -> Resolution:
     """One release of each plugin that is needed; tells of yanked and deprecated ones.
 
     Raises PluginNotFound, ResolutionImpossible.
     """
-    from heimnetz_git.resolve.request import Request
     from heimnetz_git.resolve.resolver import resolve
+
+    request = request_of(
+        session, requested, locked=locked, upgrade=upgrade, with_optional=with_optional, terms=terms
+    )
+    return resolve(request, session.catalog, session.environment)
+
+
+def request_of(
+    session: Session,
+    requested: Mapping[str, str],
+    *,
+    locked: Lock | None,
+    upgrade: frozenset[str] | bool = frozenset(),
+    with_optional: bool = False,
+    terms: Terms | None = None,
+) -> Request:
+    """What the resolver is asked; locked plugins come from their registries from now on."""
+    from heimnetz_git.resolve.request import Request
 
     if locked is not None:
         follow(session, locked)
-    request = Request(
+    said = terms or Terms()
+    return Request(
         requested=dict(requested),
         locked=locked,
         upgrade=upgrade,
         prereleases=session.settings.prereleases,
         with_optional=with_optional,
+        constraints=said.constraints,
+        overrides=said.overrides,
+        exclude_newer=said.exclude_newer,
+        resolution=said.resolution,
     )
-    return resolve(request, session.catalog, session.environment)
 
 
-def resolved_lock(session: Session, resolution: Resolution) -> Lock:
-    """The resolution as a lock."""
+def resolved_lock(
+    session: Session, resolution: Resolution, overrides: Mapping[str, str] | None = None
+) -> Lock:
+    """The resolution, made with ``overrides``, as a lock."""
     from heimnetz_git.resolve.lock import to_lock
     from heimnetz_git.resolve.request import Request
 
     chosen = resolution.chosen.values()
     names = {one.registry: session.catalog.registry_name(one) for one in chosen}
-    request = Request(requested=resolution.requested)
+    request = Request(requested=resolution.requested, overrides=dict(overrides or {}))
     return to_lock(resolution, request, session.environment, names)
 
 
 def carry_out(
-    session: Session, resolution: Resolution, *, yes: bool, dry_run: bool, reason: str
+    session: Session,
+    resolution: Resolution,
+    *,
+    yes: bool,
+    dry_run: bool,
+    reason: str,
+    overrides: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Make exactly the plugins of a resolution the active ones, after asking.
+    """Make exactly the plugins of a resolution, made with ``overrides``, the active ones.
 
-    Raises PermissionRefused, PolicyDenied, or what installing raises; then nothing has changed.
+    Asks first. Raises PermissionRefused, PolicyDenied, or what installing raises; then nothing has
+    changed.
     """
     from heimnetz_git.install.generations import installed
     from heimnetz_git.install.planning import plan
@@ -146,7 +152,7 @@ def carry_out(
         session.output.warn(str(note))
     check_needs(session, [one.release for one in resolution.chosen.values()])
     made = plan(
-        resolved_lock(session, resolution),
+        resolved_lock(session, resolution, overrides),
         resolution.chosen,
         resolution.order,
         have=installed(session.home),

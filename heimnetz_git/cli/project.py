@@ -1,49 +1,55 @@
-"""Commands for a project's plugins: lock and sync."""
+"""Commands for a project's plugins: lock, sync and import-pylock."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.installing import (
     carry_out,
-    choose,
     follow,
-    parse_wishes,
     pinned,
+    request_of,
     resolved_lock,
 )
 from heimnetz_git.cli.output import Answer
+from heimnetz_git.cli.reasons import choice_lines
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.settings import PROJECT_FILE, read_project
+from heimnetz_git.cli.terms import Terms, parse_wishes, project_terms, terms_of
 from heimnetz_git.cli.user import DRY_RUN, YES
 from heimnetz_git.cli.words import count
 from heimnetz_git.errors import FileMissing, LockOutOfDate, printable
 from heimnetz_git.model.config import Project
 from heimnetz_git.model.lock import Lock
+from heimnetz_git.model.names import plugin_name
 
 if TYPE_CHECKING:
-    from heimnetz_git.resolve.request import Resolution
+    from heimnetz_git.resolve.request import Request, Resolution
 
 __all__ = ["LOCK_FILE", "lock", "sync"]
 
 LOCK_FILE = "heimnetz.lock"
+ALL = "*"
 
 
 @command(
     examples=(
         "lock",
         "lock --upgrade",
-        "lock --upgrade-plugin dhcp-leases",
+        "lock --upgrade dhcp-leases --constraint 'device-registry<2'",
+        "lock --explain device-registry",
         "lock --check",
-        "lock -q --format pylock --base-url https://plugins.example.org/ > pylock.toml",
+        "lock --format pylock --base-url https://plugins.example.org/ --output pylock.toml",
     )
 )
-@click.option("--upgrade", is_flag=True, help="Choose anew, the newest that fit.")
-@click.option("--upgrade-plugin", multiple=True, metavar="NAME", help="Choose this one anew.")
+@click.option("--upgrade", multiple=True, is_flag=False, flag_value=ALL, metavar="[NAME]",
+              help="Choose this one anew, without NAME all; the newest that fit.")  # fmt: skip
+@project_terms
+@click.option("--explain", metavar="NAME", help="Write nothing; say how NAME got its version.")
 @click.option("--check", is_flag=True, help="Write nothing; end with 8 if it would change.")
 @click.option(
     "--format",
@@ -51,98 +57,142 @@ LOCK_FILE = "heimnetz.lock"
     type=click.Choice(["pylock", "requirements", "cyclonedx"]),
     help="Print the lock in another program's form too.",
 )
+@click.option("--output", metavar="FILE", help="Write that form there instead of printing it.")
 @click.option("--base-url", default="", metavar="URL", help="Where the registry's export is.")
 def lock(
     session: Session,
     *,
-    upgrade: bool,
-    upgrade_plugin: tuple[str, ...],
+    upgrade: tuple[str, ...],
+    explain: str | None,
     check: bool,
     form: str | None,
-    base_url: str,
+    **options: Any,
 ) -> Answer:
     """Choose versions for a project and write its lock.
 
-    Reads 'plugins:' of the nearest heimnetz.yaml and writes heimnetz.lock beside it. What is
-    locked stays where it can.
+    Reads 'plugins:', 'constraints:', 'overrides:', 'exclude_newer:' and 'resolution:' of the
+    nearest heimnetz.yaml and writes heimnetz.lock beside it. What is locked stays where it can.
     """
-    from heimnetz_git.storage.yamlfile import dump
-
-    path, project = _project(session)
-    before = _read_lock(session, path)
-    found = resolved_lock(
+    path, project = find_project(session)
+    terms = terms_of(session, options, project)
+    request = request_of(
         session,
-        choose(
-            session,
-            pinned(session, parse_wishes(_wishes(project))),
-            locked=before,
-            upgrade=upgrade or frozenset(upgrade_plugin),
-        ),
+        pinned(session, wishes(project)),
+        locked=read_lock(session, path),
+        upgrade=ALL in upgrade or frozenset(map(plugin_name, upgrade)),
+        terms=terms,
     )
-    target = path.with_name(LOCK_FILE)
-    data = dump(found)
-    changed = not target.is_file() or target.read_bytes() != data
-    if changed and check:
-        raise LockOutOfDate(f"{printable(str(target))} would change.", path=str(target))
-    if changed:
-        _write_lock(path, found)
-    what = "Locked" if changed else "Nothing changed:"
-    said = f"{what} {count(len(found.plugins), 'plugin')} in {target}."
+    resolution = resolved(session, request)
+    if explain is not None:
+        return explained(session, resolution, request, plugin_name(explain))
+    found = resolved_lock(session, resolution, terms.overrides)
+    changed, said = _settle(path, found, check=check)
     if form is not None:
-        text = _in_form(form, found, base_url)
-        session.output.note(printable(said, longest=1000))
-        return Answer({"lock": found, "format": form, "text": text}, text.splitlines())
-    return Answer(
-        {"path": str(target), "changed": changed, "lock": found},
-        [printable(said, longest=1000)],
-        narrates=True,
-    )
+        session.output.note(said)
+        return _in_form(session, form, found, **options)
+    target = path.with_name(LOCK_FILE)
+    return Answer({"path": str(target), "changed": changed, "lock": found}, [said], narrates=True)
 
 
 @command(examples=("sync", "sync --locked --yes"))
 @click.option("--locked", is_flag=True, help="Refuse when the lock is not up to date.")
 @YES
 @DRY_RUN
-def sync(session: Session, locked: bool, yes: bool, dry_run: bool) -> Answer:
+@project_terms
+def sync(session: Session, *, locked: bool, yes: bool, dry_run: bool, **options: Any) -> Answer:
     """Install exactly what a project's lock says.
 
     Plugins that the project does not want are removed. Without --locked, a lock that is missing
     or out of date is made first.
     """
-    path, project = _project(session)
-    found = _read_lock(session, path)
-    wishes = pinned(session, parse_wishes(_wishes(project)))
+    path, project = find_project(session)
+    terms = terms_of(session, options, project)
+    found = read_lock(session, path)
+    wanted = pinned(session, wishes(project))
     try:
-        resolution = _held(session, found, wishes)
+        resolution = held(session, found, wanted, terms)
     except LockOutOfDate:
         if locked:
             raise
-        resolution = choose(session, wishes, locked=found)
+        resolution = resolved(session, request_of(session, wanted, locked=found, terms=terms))
         if not dry_run:
-            _write_lock(path, resolved_lock(session, resolution))
-    return carry_out(session, resolution, yes=yes, dry_run=dry_run, reason="sync")
+            write_lock(path, resolved_lock(session, resolution, terms.overrides))
+    return carry_out(
+        session, resolution, yes=yes, dry_run=dry_run, reason="sync", overrides=terms.overrides
+    )
 
 
-def _in_form(form: str, found: Lock, base_url: str) -> str:
+def explained(session: Session, resolution: Resolution, request: Request, name: str) -> Answer:
+    """How a plugin of a resolution came to its version. Raises PluginNotFound."""
+    from heimnetz_git.resolve.choice import explain_choice
+
+    choice = explain_choice(resolution, name, request, session.catalog, session.environment)
+    return Answer({"choice": choice}, choice_lines(choice))
+
+
+def resolved(session: Session, request: Request) -> Resolution:
+    """The answer to a request from all indexes. Raises PluginNotFound, ResolutionImpossible."""
+    from heimnetz_git.resolve.resolver import resolve
+
+    return resolve(request, session.catalog, session.environment)
+
+
+def _settle(project: Path, found: Lock, *, check: bool) -> tuple[bool, str]:
+    """Writes the lock if it is another one: whether it is, and what to say of it.
+
+    Raises LockOutOfDate instead with ``check``.
+    """
+    from heimnetz_git.storage.yamlfile import dump
+
+    target = project.with_name(LOCK_FILE)
+    changed = not target.is_file() or target.read_bytes() != dump(found)
+    if changed and check:
+        raise LockOutOfDate(f"{printable(str(target))} would change.", path=str(target))
+    if changed:
+        write_lock(project, found)
+    what = "Locked" if changed else "Nothing changed:"
+    said = f"{what} {count(len(found.plugins), 'plugin')} in {target}."
+    return changed, printable(said, longest=1000)
+
+
+def _in_form(
+    session: Session, form: str, found: Lock, *, base_url: str, output: str | None, **_: Any
+) -> Answer:
     """The lock as pylock, requirements or CycloneDX; wheels lie in the export at ``base_url``."""
     from heimnetz_git.resolve.formats import address_of, cyclonedx, in_format
+    from heimnetz_git.storage.home import write_atomic
 
     if form == "cyclonedx" and not base_url:
-        return cyclonedx(found)
-    bases = {plugin.registry: base_url for plugin in found.plugins} if base_url else {}
-    return in_format(form, found, address_of(bases))
+        text = cyclonedx(found)
+    else:
+        bases = {plugin.registry: base_url for plugin in found.plugins} if base_url else {}
+        text = in_format(form, found, address_of(bases))
+    data = {"lock": found, "format": form, "text": text}
+    if output is None:
+        return Answer(data, text.splitlines())
+    target = session.path(output)
+    write_atomic(target, text.encode())
+    return Answer(data, [f"Wrote {printable(str(target), longest=1000)}."], narrates=True)
 
 
-def _held(session: Session, found: Lock | None, wishes: dict[str, str]) -> Resolution:
-    """What the lock holds. Raises LockOutOfDate."""
+def held(session: Session, found: Lock | None, wanted: dict[str, str], terms: Terms) -> Resolution:
+    """What the lock holds for these wishes. Raises LockOutOfDate."""
     from heimnetz_git.resolve.lock import from_lock
 
     if found is None:
         raise LockOutOfDate(f"There is no {LOCK_FILE}.")
-    return from_lock(found, session.catalog, session.environment, requested=wishes)
+    return from_lock(
+        found,
+        session.catalog,
+        session.environment,
+        requested=wanted,
+        overrides=terms.overrides,
+        constraints=terms.constraints,
+    )
 
 
-def _project(session: Session) -> tuple[Path, Project]:
+def find_project(session: Session) -> tuple[Path, Project]:
+    """The nearest project's file and what it says. Raises FileMissing."""
     path = session.effective.project
     if path is None:
         raise FileMissing(
@@ -152,11 +202,12 @@ def _project(session: Session) -> tuple[Path, Project]:
     return path, read_project(path)
 
 
-def _wishes(project: Project) -> list[str]:
-    return [f"{name}{span}" for name, span in project.plugins.items()]
+def wishes(project: Project) -> dict[str, str]:
+    """The plugins that a project asks for, name or index/name -> range."""
+    return parse_wishes(f"{name}{span}" for name, span in project.plugins.items())
 
 
-def _read_lock(session: Session, project: Path) -> Lock | None:
+def read_lock(session: Session, project: Path) -> Lock | None:
     """The project's lock, if there is one; its plugins come from their registries from now on."""
     from heimnetz_git.storage.yamlfile import read_file
 
@@ -168,7 +219,8 @@ def _read_lock(session: Session, project: Path) -> Lock | None:
     return found
 
 
-def _write_lock(project: Path, lock: Lock) -> None:
+def write_lock(project: Path, lock: Lock) -> None:
+    """The lock beside the project's file, in one step."""
     from heimnetz_git.storage.home import write_atomic
     from heimnetz_git.storage.yamlfile import dump
 

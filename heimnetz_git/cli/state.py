@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,7 @@ from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.installing import active_lock, enforce_policy_on, follow
 from heimnetz_git.cli.output import Answer
+from heimnetz_git.cli.reasons import chain_line
 from heimnetz_git.cli.session import Session, not_installed
 from heimnetz_git.cli.terminal import table
 from heimnetz_git.errors import printable
@@ -18,7 +19,7 @@ from heimnetz_git.model.names import plugin_name
 
 if TYPE_CHECKING:
     from heimnetz_git.resolve.comparison import Outdated
-    from heimnetz_git.resolve.graph import Branch, Link
+    from heimnetz_git.resolve.graph import Branch
 
 __all__ = ["generations", "outdated", "rollback", "tree", "why"]
 
@@ -50,7 +51,7 @@ def why(session: Session, name: str) -> Answer:
     if plugin not in {locked.name for locked in lock.plugins}:
         raise not_installed(name, [locked.name for locked in lock.plugins])
     chains = explain(lock, plugin)
-    return Answer({"name": plugin, "chains": chains}, [_chain(chain) for chain in chains])
+    return Answer({"name": plugin, "chains": chains}, map(chain_line, chains))
 
 
 @command(examples=("outdated", "outdated --json"))
@@ -128,13 +129,3 @@ def _drawn(branch: Branch, before: str, below: str) -> Iterator[str]:
             f"{below}{'└── ' if last else '├── '}",
             f"{below}{'    ' if last else '│   '}",
         )
-
-
-def _chain(chain: Sequence[Link]) -> str:
-    """``asked for -> a 1.0.0 -> b 2.0.0 (>=2)``."""
-    steps = [f"{link.name} {link.version}{_span(link)}" for link in chain]
-    return " -> ".join(["asked for", *steps])
-
-
-def _span(link: Any) -> str:
-    return f" ({link.specifier})" if link.specifier else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from heimnetz_git.cli import completion
@@ -11,13 +13,13 @@ from heimnetz_git.cli.installing import (
     carry_out,
     choose,
     follow,
-    parse_wishes,
     pinned,
     remove,
 )
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session, not_installed
 from heimnetz_git.cli.terminal import table
+from heimnetz_git.cli.terms import chosen_terms, parse_wishes, terms_of
 from heimnetz_git.model.names import plugin_name
 
 __all__ = ["install", "list_plugins", "uninstall", "update"]
@@ -32,8 +34,15 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would happen, c
 @YES
 @DRY_RUN
 @click.option("--with-optional", is_flag=True, help="Plugins that can be used, too.")
+@chosen_terms
 def install(
-    session: Session, names: tuple[str, ...], yes: bool, dry_run: bool, with_optional: bool
+    session: Session,
+    names: tuple[str, ...],
+    *,
+    yes: bool,
+    dry_run: bool,
+    with_optional: bool,
+    **options: Any,
 ) -> Answer:
     """Install plugins and all that they require.
 
@@ -49,6 +58,7 @@ def install(
         {**lock.requested, **wishes},
         locked=lock,
         with_optional=with_optional,
+        terms=terms_of(session, options),
     )
     reason = f"install {' '.join(sorted(wishes))}"
     return carry_out(session, resolution, yes=yes, dry_run=dry_run, reason=reason)
@@ -58,7 +68,10 @@ def install(
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.installed)
 @YES
 @DRY_RUN
-def update(session: Session, names: tuple[str, ...], yes: bool, dry_run: bool) -> Answer:
+@chosen_terms
+def update(
+    session: Session, names: tuple[str, ...], *, yes: bool, dry_run: bool, **options: Any
+) -> Answer:
     """Bring plugins to their newest fitting versions.
 
     Without NAMES all of them. Within the ranges that were asked for, by what was last fetched of
@@ -72,7 +85,13 @@ def update(session: Session, names: tuple[str, ...], yes: bool, dry_run: bool) -
     if not lock.requested:
         empty = {"steps": [], "changed": False, "generation": session.active_number}
         return Answer(empty, ["Nothing is installed."], narrates=True)
-    resolution = choose(session, lock.requested, locked=lock, upgrade=chosen or True)
+    resolution = choose(
+        session,
+        lock.requested,
+        locked=lock,
+        upgrade=chosen or True,
+        terms=terms_of(session, options),
+    )
     reason = f"update {' '.join(sorted(chosen))}".strip()
     return carry_out(session, resolution, yes=yes, dry_run=dry_run, reason=reason)
 

@@ -146,7 +146,10 @@ _RULES: dict[type, dict[str, Rule]] = {
         "indexes": mapped(rules.name, rules.anything),
         "host": mapped(rules.api_name, rules.any_version),
     },
-    Project: {"plugins": _RANGES},
+    Project: {
+        "plugins": _RANGES, "constraints": _RANGES, "overrides": _RANGES,
+        "exclude_newer": optional(rules.moment),
+    },
     Root: {
         "serial": rules.at_least(1, 1 << 53), "commit": rules.object_id, "tree": rules.object_id,
         "created": rules.time, "expires": rules.time,

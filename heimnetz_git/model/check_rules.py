@@ -36,6 +36,7 @@ __all__ = [
     "line",
     "listen",
     "mapped",
+    "moment",
     "multicast",
     "name",
     "name_pattern",
@@ -292,6 +293,11 @@ requirement = parsed(_requirement, "invalid-requirement", "a requirement such as
 size = parsed(size_in_bytes, "invalid-size", "a size such as 64M")
 time_span = parsed(seconds, "invalid-time-span", "a time such as 10s, 500ms or 2m")
 period = parsed(as_period, "invalid-period", "a period such as 10m or 3d")
+moment = matching(
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",
+    "invalid-time",
+    "a UTC date or time such as 2026-01-31 or 2026-01-31T12:00:00Z",
+)
 time = parsed(_time, "invalid-time", "a UTC time such as 2026-01-31T12:00:00Z")
 url = parsed(_url, "invalid-url", "an address such as https://example.org/")
 path_in_index = parsed(_index_path, "invalid-path", "a relative path with '/'")

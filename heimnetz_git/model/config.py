@@ -50,8 +50,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``heimnetz.yaml``: the plugins that an application wants, and settings of its own."""
+    """``heimnetz.yaml``: the plugins that an application wants, and settings of its own.
+
+    ``constraints`` bind plugins if they are needed at all, ``overrides`` stand for whatever anybody
+    asks of a plugin, ``exclude_newer`` (``2026-01-31``, or with a UTC time) leaves out what was
+    merged later, ``resolution`` says which fitting versions are tried first.
+    """
 
     format: Literal[1]
     plugins: dict[str, str] = {}
+    constraints: dict[str, str] = {}
+    overrides: dict[str, str] = {}
+    exclude_newer: str = ""
+    resolution: Literal["highest", "lowest", "lowest-direct"] = "highest"
     settings: Settings | None = None

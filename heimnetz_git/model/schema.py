@@ -98,6 +98,11 @@ _TIME = _text(
     "A UTC time.",
     "2026-01-31T12:00:00Z",
 )
+_MOMENT = _text(
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",
+    "A UTC date, which counts whole, or a UTC time.",
+    "2026-01-31",
+)
 _PATTERN = _text("[a-z0-9*?-]+", "A plugin name or a pattern of names.", "acme-*")
 _PATH = _text("/.*", "An absolute path; a folder means all below it.", "/etc/hosts")
 _VARIABLE = _text("[A-Za-z_][A-Za-z0-9_]*", "A name.", "TZ")
@@ -161,7 +166,10 @@ _FRAGMENTS: dict[type, Fragment] = {
         "yanked": _mapped(_VERSION, {"minLength": 1, "description": "The reason."}),
     },
     Policy: {"largest_artifact": _SIZE, "allow_licenses": _each(_LICENSE)},
-    Project: {"plugins": _mapped(_NAME, _RANGE)},
+    Project: {
+        "plugins": _mapped(_NAME, _RANGE), "constraints": _mapped(_NAME, _RANGE),
+        "overrides": _mapped(_NAME, _RANGE), "exclude_newer": _MOMENT,
+    },
     Receipt: {"registry": _UUID, "oid": _OID},
     Record: {
         "name": _NAME, "version": _VERSION, "release": _OID, "merged": _TIME,

@@ -13,7 +13,14 @@ import msgspec
 
 from heimnetz_git.model.lock import Candidate, Lock, LockedPlugin
 from heimnetz_git.model.permission import describe
-from heimnetz_git.resolve.formats_pylock import Address, address_of, pins_of, pylock, read_pylock
+from heimnetz_git.resolve.formats_pylock import (
+    Address,
+    address_of,
+    is_ours,
+    pins_of,
+    pylock,
+    read_pylock,
+)
 
 __all__ = [
     "FORMATS",
@@ -21,6 +28,7 @@ __all__ = [
     "address_of",
     "cyclonedx",
     "in_format",
+    "is_ours",
     "pins_of",
     "pylock",
     "read_pylock",

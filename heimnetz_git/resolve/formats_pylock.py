@@ -25,7 +25,7 @@ from heimnetz_git.model.lock import Candidate, Lock, LockedPlugin
 from heimnetz_git.model.release import Artifact
 from heimnetz_git.resolve.formats_toml import dump_toml
 
-__all__ = ["Address", "address_of", "pins_of", "pylock", "read_pylock"]
+__all__ = ["Address", "address_of", "is_ours", "pins_of", "pylock", "read_pylock"]
 
 Address = Callable[[LockedPlugin, Artifact], str]
 PYLOCK_VERSION = Version("1.0")
@@ -118,6 +118,11 @@ def read_pylock(text: str) -> Lock:
     for fault in check(lock):
         raise _invalid(f"{fault.path}: {fault.message}".rstrip("."))
     return lock
+
+
+def is_ours(text: str) -> bool:
+    """Whether a pylock was made from a lock of plugins. Raises InvalidFile if it is none."""
+    return bool((_read(text).tool or {}).get(_TOOL))
 
 
 def pins_of(text: str) -> dict[str, str]:

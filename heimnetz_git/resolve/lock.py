@@ -89,17 +89,19 @@ def from_lock(
     *,
     requested: Mapping[str, str] | None = None,
     overrides: Mapping[str, str] | None = None,
+    constraints: Mapping[str, str] | None = None,
 ) -> Resolution:
     """The resolution that a lock holds, without choosing anything anew.
 
     Yanked releases stay. Raises LockOutOfDate with every difference if the universe has other
     releases, the machine is not one for them, the lock contradicts itself, or ``requested`` (if
-    given) or ``overrides`` are not what it was made for.
+    given), ``overrides`` or ``constraints`` are not what it was made for.
     """
     offered, overrides = outlined(universe), overrides or {}
     found = {plugin.name: _candidate(plugin, offered) for plugin in lock.plugins}
     differences = [
         *_other_wishes(lock, requested),
+        *_unbound(lock, constraints or {}),
         *(
             one
             for plugin in lock.plugins
@@ -149,6 +151,14 @@ def _other_wishes(lock: Lock, requested: Mapping[str, str] | None) -> Iterator[D
         else:
             continue
         yield Difference("requested", name, said)
+
+
+def _unbound(lock: Lock, constraints: Mapping[str, str]) -> Iterator[Difference]:
+    for plugin in lock.plugins:
+        wanted = constraints.get(plugin.name, "")
+        if not contains(wanted, plugin.version):
+            said = f"{plugin.name} is bound to {wanted}, and {printable(plugin.version)} is locked."
+            yield Difference("requested", plugin.name, said)
 
 
 def _drift(
