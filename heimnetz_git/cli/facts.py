@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heimnetz_git.registry.request import Change
+    from heimnetz_git.trust.signatures import SigningKey
 
 __all__ = [
     "deprecate",
@@ -43,7 +44,11 @@ def to_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def sign_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """The option that proves who asks."""
-    option = click.option("--sign", metavar="KEYFILE", help="Sign with this SSH private key.")
+    option = click.option(
+        "--sign",
+        metavar="KEYFILE",
+        help="Sign with this SSH key; with the agent's, by a .pub file.",
+    )
     return option(function)
 
 
@@ -165,9 +170,24 @@ def asked(session: Session, name: str, change: Change, *, target: str, sign: str
     return Answer({"submission": submission}, [said], narrates=True)
 
 
-def key_of(session: Session, sign: str | None) -> bytes | None:
-    """The private key's file content; None when nothing is to be signed."""
-    return session.existing(sign).read_bytes() if sign else None
+def key_of(session: Session, sign: str | None) -> SigningKey | None:
+    """The key that a file names; None when nothing is to be signed.
+
+    A public key's file (``.pub``, a certificate too) stands for the private key that the SSH agent
+    holds; so does a private key's file that wants a password, when its ``.pub`` lies beside it.
+    """
+    if not sign:
+        return None
+    from heimnetz_git.trust.agent import AgentKey, public_key_in
+    from heimnetz_git.trust.keys import wants_password
+
+    path = session.existing(sign)
+    data = path.read_bytes()
+    beside = path.with_name(f"{path.name}.pub")
+    public = public_key_in(data)
+    if public is None and wants_password(data) and beside.exists():
+        public = public_key_in(beside.read_bytes())
+    return AgentKey(public, session.environ.get("SSH_AUTH_SOCK", "")) if public else data
 
 
 def reachable(session: Session, target: str) -> str:

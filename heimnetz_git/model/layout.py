@@ -11,6 +11,7 @@ __all__ = [
     "ALLOWED_SIGNERS",
     "POLICY",
     "REGISTRY",
+    "REVOKED_KEYS",
     "PathKind",
     "artifact_path",
     "classify",
@@ -25,6 +26,7 @@ __all__ = [
 REGISTRY = "registry.yaml"
 POLICY = "policy.yaml"
 ALLOWED_SIGNERS = "trust/allowed_signers"
+REVOKED_KEYS = "trust/revoked_keys"
 
 _PLUGIN_FILE = re.compile(
     r"(?P<top>plugins|artifacts|records|reviews)/(?P<shard>[0-9a-f]{2})/(?P<name>[^/]+)/(?P<file>[^/]+)"

@@ -38,6 +38,7 @@ from heimnetz_git.registry.submission_value import (
 )
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Repository
+from heimnetz_git.trust.signatures import SigningKey
 
 __all__ = [
     "Change",
@@ -140,7 +141,7 @@ def prepare_facts(
     *,
     when: int,
     author: str,
-    key: bytes | None = None,
+    key: SigningKey | None = None,
 ) -> Submission:
     """Make the branch that asks for a change: one commit on ``base``, signed with ``key`` if given.
 
@@ -171,7 +172,7 @@ def request(  # noqa: PLR0913 # what is asked, where, and by whom
     *,
     when: int,
     author: str,
-    key: bytes | None = None,
+    key: SigningKey | None = None,
     reporter: Reporter = SILENT,
     timeout: float = TIMEOUT,
 ) -> Submission:

@@ -47,7 +47,7 @@ from heimnetz_git.registry.submission_value import (
 )
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Repository, local_folder, remote_heads
-from heimnetz_git.trust.signatures import sign
+from heimnetz_git.trust.signatures import SigningKey, sign
 
 __all__ = [
     "Merged",
@@ -75,13 +75,13 @@ def prepare(  # noqa: PLR0913 # what a release is made from
     url: str = "",
     when: int,
     author: str,
-    key: bytes | None = None,
+    key: SigningKey | None = None,
 ) -> Submission:
     """Make the branch of a release: one commit on ``base`` with its files.
 
     ``wheels`` are one wheel or one for each platform. They go into the registry, or with
     ``embedded=False`` stay at ``url`` (ending in ``/``: the folder that they lie in). ``owner`` is
-    needed for a new plugin. ``key``, an SSH private key file's content, signs the commit and the
+    needed for a new plugin. ``key`` signs the commit and the
     release file. Raises WheelRejected, UsageError, SubmissionRefused when the release is published
     already.
     """
@@ -124,7 +124,7 @@ def publish(  # noqa: PLR0913 # what a release is made from, and where it goes
     artifact_url: str = "",
     when: int,
     author: str,
-    key: bytes | None = None,
+    key: SigningKey | None = None,
     reporter: Reporter = SILENT,
     timeout: float = TIMEOUT,
 ) -> Submission:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from heimnetz_git.errors import InvalidFile, SignatureInvalid
-from heimnetz_git.model.layout import ALLOWED_SIGNERS
+from heimnetz_git.registry.keyring import keyring_of
 from heimnetz_git.registry.law_case import Actor
 from heimnetz_git.registry.submission_seen import Seen
 from heimnetz_git.storage.repo import Repository
 from heimnetz_git.storage.repo_objects import object_id
-from heimnetz_git.trust.allowed_signers import Signer, parse_allowed_signers
-from heimnetz_git.trust.commits import named_principals, sign_commit, verify_commit
+from heimnetz_git.trust.commits import named_principals, sign_commit
+from heimnetz_git.trust.signatures import SigningKey
 
-__all__ = ["actor_of", "sign_head", "signers_at"]
+__all__ = ["actor_of", "sign_head"]
 
 
 def actor_of(
@@ -25,7 +25,8 @@ def actor_of(
     """
     moment = repo.commit_time(base) if at is None else at
     try:
-        signer = verify_commit(repo.objects.read(head, "commit"), signers_at(repo, base), at=moment)
+        keyring = keyring_of(repo, repo.tree(base))
+        signer = keyring.signer_of_commit(repo.objects.read(head, "commit"), at=moment)
     except (SignatureInvalid, InvalidFile):
         names: tuple[str, ...] = ()
     else:
@@ -37,16 +38,10 @@ def actor_of(
     return None
 
 
-def signers_at(repo: Repository, commit: str) -> tuple[Signer, ...]:
-    """Who may sign, as a commit of main says; nobody without the file. Raises InvalidFile."""
-    entry = repo.entry(repo.tree(commit), ALLOWED_SIGNERS)
-    return parse_allowed_signers(repo.read(entry.oid), ALLOWED_SIGNERS) if entry else ()
-
-
-def sign_head(repo: Repository, commit: str, private_key: bytes | None) -> str:
+def sign_head(repo: Repository, commit: str, key: SigningKey | None) -> str:
     """The same commit signed by an SSH key; itself without a key. Raises SignatureInvalid."""
-    if private_key is None:
+    if key is None:
         return commit
-    data = sign_commit(repo.objects.read(commit, "commit"), private_key)
+    data = sign_commit(repo.objects.read(commit, "commit"), key)
     repo.objects.add([("commit", data)])
     return object_id("commit", data)

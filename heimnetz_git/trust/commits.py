@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from heimnetz_git.errors import SignatureInvalid
 from heimnetz_git.trust.allowed_signers import Signer
-from heimnetz_git.trust.signatures import sign, verify
+from heimnetz_git.trust.revoked import NONE, Revoked
+from heimnetz_git.trust.signatures import SigningKey, sign, verify
 
 __all__ = ["GIT", "named_principals", "sign_commit", "signature_of", "verify_commit"]
 
@@ -18,10 +19,10 @@ GIT = "git"
 _HEADER = b"gpgsig "
 
 
-def sign_commit(commit: bytes, private_key: bytes, *, password: bytes | None = None) -> bytes:
+def sign_commit(commit: bytes, private_key: SigningKey, *, password: bytes | None = None) -> bytes:
     """A commit object's bytes with a signature in its header; ``git verify-commit`` accepts it.
 
-    ``private_key`` is an OpenSSH or PEM key file's content. Raises SignatureInvalid.
+    Raises SignatureInvalid when the key cannot be used.
     """
     head, blank, message = commit.partition(b"\n\n")
     armored = sign(commit, private_key, namespace=GIT, password=password).strip().encode()
@@ -51,7 +52,9 @@ def signature_of(commit: bytes) -> tuple[bytes, bytes] | None:
     return (b"\n".join(kept) + blank + message, found[0]) if found else None
 
 
-def verify_commit(commit: bytes, signers: Iterable[Signer], *, at: int) -> Signer:
+def verify_commit(
+    commit: bytes, signers: Iterable[Signer], *, at: int, revoked: Revoked = NONE
+) -> Signer:
     """The line of ``signers`` under which a commit object is signed well.
 
     ``at`` is the Unix time to judge the key by; the commit's own dates are never asked. Raises
@@ -60,7 +63,7 @@ def verify_commit(commit: bytes, signers: Iterable[Signer], *, at: int) -> Signe
     found = signature_of(commit)
     if found is None:
         raise SignatureInvalid("The commit is not signed.")
-    return verify(found[0], found[1], signers=signers, at=at, namespace=GIT)
+    return verify(found[0], found[1], signers=signers, at=at, namespace=GIT, revoked=revoked)
 
 
 def named_principals(signer: Signer) -> tuple[str, ...]:

@@ -1,10 +1,13 @@
 """SSH keys on ``cryptography``: verify and make signatures of ed25519, ECDSA and RSA (SHA-2).
 
-Formats: RFC 4253 (keys), RFC 5656 (ECDSA), RFC 8332 (rsa-sha2), RFC 8709 (ed25519).
+Formats: RFC 4253 (keys), RFC 5656 (ECDSA), RFC 8332 (rsa-sha2), RFC 8709 (ed25519), and OpenSSH's
+PROTOCOL.u2f for keys in a hardware token (``sk-``), whose signatures are verified.
 """
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from typing import TYPE_CHECKING
 
 from heimnetz_git.errors import HeimnetzError, SignatureInvalid, printable
@@ -13,19 +16,24 @@ from heimnetz_git.trust.wire import Malformed, Reader, mpint, string
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-__all__ = ["public_key_of", "sign_raw", "verify_raw"]
+__all__ = ["public_key_of", "sign_raw", "verify_raw", "wants_password"]
 
 SMALLEST_RSA = 2048
 LARGEST_RSA = 16384
 _CURVES = {b"nistp256": ("SECP256R1", "SHA256"), b"nistp384": ("SECP384R1", "SHA384"),
            b"nistp521": ("SECP521R1", "SHA512")}  # fmt: skip
+_TOKENS = {
+    b"sk-ssh-ed25519@openssh.com": b"ssh-ed25519",
+    b"sk-ecdsa-sha2-nistp256@openssh.com": b"ecdsa-sha2-nistp256",
+}
+_TOUCHED = 0x01
 
 
 def verify_raw(key: bytes, signature: bytes, message: bytes) -> None:
     """Check an SSH wire ``signature`` over ``message``. Raises SignatureInvalid or Malformed.
 
-    Refused: key types other than ed25519, ECDSA on the NIST curves and RSA from 2048 bits up;
-    RSA with SHA-1; security-key (``sk-``) and certificate types.
+    Refused: key types other than ed25519, ECDSA on the NIST curves, RSA from 2048 bits up, and
+    ed25519 or ECDSA in a hardware token that somebody touched; RSA with SHA-1; certificates.
     """
     try:
         from cryptography.exceptions import InvalidSignature  # heavy, and an extra
@@ -33,9 +41,15 @@ def verify_raw(key: bytes, signature: bytes, message: bytes) -> None:
         raise _missing() from None
     fields, signed = Reader(key), Reader(signature)
     kind, algorithm, raw = fields.string(), signed.string(), signed.string()
+    if kind in _TOKENS and kind == algorithm:
+        flags, counter = signed.take(1), signed.uint32()
+    else:
+        flags, counter = b"", 0
     signed.end()
     try:
-        if kind == algorithm == b"ssh-ed25519":
+        if flags:
+            _verify_token(kind, fields, raw, (flags, counter), message)
+        elif kind == algorithm == b"ssh-ed25519":
             _verify_ed25519(fields, raw, message)
         elif kind == algorithm and kind.startswith(b"ecdsa-sha2-"):
             _verify_ecdsa(kind, fields, raw, message)
@@ -48,6 +62,29 @@ def verify_raw(key: bytes, signature: bytes, message: bytes) -> None:
         raise SignatureInvalid("The signature does not fit the file.") from None
     except ValueError as error:
         raise Malformed(str(error)) from None
+
+
+def _verify_token(
+    kind: bytes, fields: Reader, raw: bytes, seen: tuple[bytes, int], message: bytes
+) -> None:
+    """A hardware token signs digests of the application and the message, and what it saw."""
+    plain = _TOKENS[kind]
+    public = string(plain) + string(fields.string())
+    if plain != b"ssh-ed25519":
+        public += string(fields.string())
+    application = fields.string()
+    fields.end()
+    flags, counter = seen
+    if not flags[0] & _TOUCHED:
+        raise SignatureInvalid("Nobody touched the hardware token when it signed.")
+    digests = hashlib.sha256(application).digest(), hashlib.sha256(message).digest()
+    signed = digests[0] + flags + struct.pack(">I", counter) + digests[1]
+    inner = Reader(public)
+    inner.string()
+    if plain == b"ssh-ed25519":
+        _verify_ed25519(inner, raw, signed)
+    else:
+        _verify_ecdsa(plain, inner, raw, signed)
 
 
 def _verify_ed25519(fields: Reader, raw: bytes, message: bytes) -> None:
@@ -112,6 +149,24 @@ def sign_raw(private_key: bytes, message: bytes, *, password: bytes | None) -> t
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return public_key_of(key), _sign_ecdsa(key, message)
     raise SignatureInvalid("The private key is not ed25519, ECDSA or RSA.", hint=_NEW_KEY)
+
+
+def wants_password(private_key: bytes) -> bool:
+    """Is the private key's file encrypted? False for what is no key at all."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+    except ImportError:
+        raise _missing() from None
+    openssh = b"BEGIN OPENSSH PRIVATE KEY" in private_key
+    load = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
+    try:
+        load(private_key, None)
+    except TypeError:  # their word for it
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return False
 
 
 _NEW_KEY = "Make one with 'ssh-keygen -t ed25519'."

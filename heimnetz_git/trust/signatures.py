@@ -6,15 +6,28 @@ import base64
 import binascii
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from heimnetz_git.errors import SignatureInvalid, printable
-from heimnetz_git.trust.allowed_signers import Signer, fingerprint, signers_of, why_not
+from heimnetz_git.trust.agent import AgentKey
+from heimnetz_git.trust.allowed_signers import Signer, fingerprint, matches, signers_of, why_not
+from heimnetz_git.trust.certificates import (
+    Certificate,
+    is_certificate,
+    parse_certificate,
+    why_not_valid,
+)
 from heimnetz_git.trust.keys import sign_raw, verify_raw
+from heimnetz_git.trust.revoked import NONE, Revoked
 from heimnetz_git.trust.wire import Malformed, Reader, string
 
-__all__ = ["NAMESPACE", "key_of", "sign", "verify"]
+__all__ = ["NAMESPACE", "SigningKey", "key_of", "sign", "verify"]
+
+SigningKey = bytes | AgentKey
+"""What signs: an OpenSSH or PEM private key file's content, or a key that an SSH agent holds."""
 
 NAMESPACE = "heimnetz-git"
 LARGEST = 64 << 10
@@ -42,10 +55,12 @@ def verify(
     at: int,
     namespace: str = NAMESPACE,
     principal: str | None = None,
+    revoked: Revoked = NONE,
 ) -> Signer:
     """The line of ``signers`` under which ``armored`` is a good signature over ``message``.
 
     ``at`` is the Unix time to judge validity by; with ``principal`` the line must speak for it.
+    Under an authority's line the principals are those of the certificate that the line allows.
     Raises SignatureInvalid with the reason; a signature never fails because of another signer's
     line.
     """
@@ -54,28 +69,40 @@ def verify(
         if envelope.namespace != namespace.encode():
             said = printable(envelope.namespace.decode("utf-8", "replace"))
             raise SignatureInvalid(f"The signature is for {said!r}, not for {namespace!r}.")
-        verify_raw(envelope.key, envelope.signature, _signed(envelope, message))
+        signed = _signed(envelope, message)
+        certificate = None
+        if is_certificate(envelope.key):
+            certificate = parse_certificate(envelope.key)
+        key = certificate.key if certificate else envelope.key
+        verify_raw(key, envelope.signature, signed)
     except Malformed as error:
         raise SignatureInvalid(f"The signature is damaged: {printable(str(error))}.") from None
-    return _allowed(envelope.key, signers, namespace=namespace, principal=principal, at=at)
+    if revoked.has(key, certificate):
+        shown = fingerprint(key)
+        raise SignatureInvalid(f"The key {shown} was taken back.", key=shown)
+    lines = _of_authority(certificate, signers, at) if certificate else signers_of(key, signers)
+    return _allowed(key, lines, namespace=namespace, principal=principal, at=at)
 
 
 def sign(
     message: bytes,
-    private_key: bytes,
+    private_key: SigningKey,
     *,
     namespace: str = NAMESPACE,
     password: bytes | None = None,
 ) -> str:
     """An armored signature over ``message`` that ``ssh-keygen -Y verify`` accepts.
 
-    ``private_key`` is an OpenSSH or PEM key file's content. Raises SignatureInvalid when the key
-    cannot be used.
+    Raises SignatureInvalid when the key cannot be used.
     """
     if not namespace:
         raise SignatureInvalid("A signature needs a namespace.")
     draft = _Envelope(b"", namespace.encode(), b"", b"sha512", b"")
-    key, signature = sign_raw(private_key, _signed(draft, message), password=password)
+    signed = _signed(draft, message)
+    if isinstance(private_key, AgentKey):
+        key, signature = private_key.public, private_key.sign(signed)
+    else:
+        key, signature = sign_raw(private_key, signed, password=password)
     whole = draft._replace(key=key, signature=signature)
     blob = _MAGIC + struct.pack(">I", _VERSION) + b"".join(string(part) for part in whole)
     text = base64.b64encode(blob).decode()
@@ -125,13 +152,28 @@ def _signed(envelope: _Envelope, message: bytes) -> bytes:
     return _MAGIC + b"".join(string(part) for part in parts)
 
 
+def _of_authority(certificate: Certificate, signers: Iterable[Signer], at: int) -> Iterator[Signer]:
+    """The lines of a certificate's authority, for those of its principals that they allow."""
+    reason = why_not_valid(certificate, at)
+    if reason:
+        raise SignatureInvalid(f"The certificate {reason}.")
+    for signer in signers_of(certificate.authority, signers):
+        if signer.authority:
+            allowed = tuple(
+                one for one in certificate.principals if matches(one, signer.principals)
+            )
+            yield msgspec.structs.replace(signer, principals=allowed, authority=False)
+
+
 def _allowed(
-    key: bytes, signers: Iterable[Signer], *, namespace: str, principal: str | None, at: int
+    key: bytes, lines: Iterable[Signer], *, namespace: str, principal: str | None, at: int
 ) -> Signer:
     shown = fingerprint(key)
     reasons: list[str] = []
-    for signer in signers_of(key, signers):
+    for signer in lines:
         reason = why_not(signer, namespace=namespace, principal=principal, at=at)
+        if not reason and not signer.principals:
+            reason = "does not allow the certificate's principals"
         if not reason:
             return signer
         reasons.append(f"the key of line {signer.line} {reason}")

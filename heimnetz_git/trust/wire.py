@@ -32,6 +32,11 @@ class Reader:
         (value,) = struct.unpack(">I", self.take(4))
         return int(value)
 
+    def uint64(self) -> int:
+        """The next unsigned number of eight bytes."""
+        (value,) = struct.unpack(">Q", self.take(8))
+        return int(value)
+
     def string(self) -> bytes:
         """The next string, which its length precedes."""
         return self.take(self.uint32())
@@ -43,9 +48,19 @@ class Reader:
             raise Malformed("a number is negative")
         return int.from_bytes(raw, "big")
 
+    @property
+    def place(self) -> int:
+        """How many bytes were taken."""
+        return self._at
+
+    @property
+    def done(self) -> bool:
+        """Was everything taken?"""
+        return self._at == len(self._data)
+
     def end(self) -> None:
         """Nothing may follow."""
-        if self._at != len(self._data):
+        if not self.done:
             raise Malformed("there is more data than there should be")
 
 
