@@ -41,11 +41,13 @@ format: $(STAMP)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-# Each prints what was measured beside its goal or its peer; `make bench BENCHMARKS=parse` runs one.
+# Each prints what was measured beside its goal or its peer, the end is one table of all goals;
+# `make bench BENCHMARKS=parse` runs one, `make bench QUICK=--quick` sizes that only show that they run.
+QUICK ?=
 BENCHMARKS ?= startup parse names reading sync resolve export check_growth scan_corpus scan_speed
 
 bench: $(STAMP)
-	@for name in $(BENCHMARKS); do echo; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@$(BIN)/python -m benchmarks $(QUICK) $(BENCHMARKS)
 
 docs: $(STAMP)
 	@$(BIN)/python scripts/docs.py

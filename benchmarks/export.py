@@ -114,7 +114,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--releases", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--quick", action="store_true", help="small, once: only that it runs")
     given = parser.parse_args()
+    if given.quick:
+        given.releases, given.rounds = 200, 1
     with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
         scratch = Path(folder)
         words = ["--releases", str(given.releases), "--out", str(scratch / "universe.git")]

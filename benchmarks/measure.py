@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Cost", "Row", "paired", "run", "table"]
+__all__ = ["BARE", "ROWS", "Cost", "Row", "paired", "run", "show", "table"]
+
+ROWS = "HEIMNETZ_GIT_BENCHMARK_ROWS"
+"""The variable that names a file to which ``show`` adds its rows: what ``make bench`` ends with."""
+
+BARE = (sys.executable, "-I", "-c", "pass")
+"""The least that any Python program costs; what start-up is compared with."""
 
 ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 Command = Sequence[str | os.PathLike[str]]
@@ -23,13 +31,18 @@ class Cost(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the table: the goal's number and words, ratio or figure, the peer's figure."""
+    """A line of the table: the goal's number and words, ratio or figure, the peer's figure.
+
+    ``met`` is None where there is no goal; ``why`` says what keeps a goal from being met.
+    """
 
     goal: str
     job: str
     wanted: str
     measured: str
     peer: str
+    met: bool | None = None
+    why: str = ""
 
 
 def run(command: Command) -> Cost:
@@ -57,11 +70,24 @@ def _median(costs: list[Cost]) -> Cost:
     return Cost(statistics.median(cpus), statistics.median(memories))
 
 
+def show(rows: Sequence[Row]) -> None:
+    """Print the table, and keep its rows for the one table at the end where ROWS asks for it."""
+    print(table(rows), flush=True)
+    if os.environ.get(ROWS):
+        with Path(os.environ[ROWS]).open("a", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(row)}\n" for row in rows)
+
+
 def table(rows: Sequence[Row]) -> str:
-    """The rows with a heading, in columns."""
-    lines = [Row("goal", "job", "wanted", "measured", "peer"), *rows]
+    """The rows with a heading, in columns; below them why some goals are not met."""
+    lines = [("goal", "job", "wanted", "measured", "peer", "met")]
+    lines += [(*row[:5], "" if row.met is None else "yes" if row.met else "NO") for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    reasons = dict.fromkeys(f"{row.goal}: {row.why}" for row in rows if row.why and not row.met)
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        + list(reasons)
     )

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.git_server import serving
-from benchmarks.measure import Cost, Row, paired, run, table
+from benchmarks.measure import Cost, Row, paired, run, show
 from benchmarks.universe import Universe
 
 WANTED_RATIO = 1.3
@@ -58,6 +58,7 @@ def measure(folder: Path, releases: int, rounds: int) -> list[Row]:
             f"<= {WANTED_RATIO}x CPU",
             f"{ratio:.2f}x ({our.cpu:.2f} s)",
             f"git clone --bare --depth 1: {git.cpu:.2f} s",
+            ratio <= WANTED_RATIO,
         ),
         Row(
             "G14",
@@ -65,6 +66,7 @@ def measure(folder: Path, releases: int, rounds: int) -> list[Row]:
             f"<= {memory:.0f} MB" if memory else "",
             f"{our.memory:.0f} MB",
             f"git: {git.memory:.0f} MB",
+            our.memory <= memory if memory else None,
         ),
     ]
 
@@ -81,7 +83,7 @@ def main() -> int:
     for releases in sizes:
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(Path(folder), releases, rounds)
-    print(table(rows))
+    show(rows)
     return 0
 
 

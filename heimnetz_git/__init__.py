@@ -6,10 +6,10 @@ it is first used, so that ``import heimnetz_git`` costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # the same names again, for type checkers and editors
+    from typing import Any
+
     from heimnetz_git.errors import (
         AccessDenied,
         HeimnetzError,
@@ -55,6 +55,8 @@ def __getattr__(name: str) -> Any:
     """The public ``name``, imported now."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value = getattr(import_module(_HOMES.get(name, "heimnetz_git.errors")), name)
     globals()[name] = value
     return value

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from heimnetz_git.cli.completion import SHELLS
-from heimnetz_git.cli.program import program
+from heimnetz_git.cli.program import program, run
+from heimnetz_git.cli.typing_ahead import complete
 
 MARKS = {
     "bash": "complete -o nosort -F _heimnetz_git_completion heimnetz-git",
@@ -87,3 +88,78 @@ def test_a_completion_that_fails_says_nothing(tmp_path: Path) -> None:
         },
     )
     assert (ended.stdout.strip(), ended.stderr) == ("", "")
+
+
+LINES = [
+    "",
+    "in",
+    "index",
+    "index ",
+    "index up",
+    "config s",
+    "registry ",
+    "zzz",
+    "lock",
+    "-",
+    "--j",
+]
+LINES += [
+    "index --h",
+    "search wa",
+    "nonsense up",
+    "index update ",
+    "'in",
+    "in=",
+    "index index ",
+    "I",
+]
+
+
+def typed(shell: str, line: str) -> dict[str, str]:
+    """The variables that a shell's script sets when ``line`` is typed behind the program's name."""
+    words = f"heimnetz-git {line}".split()
+    last = "" if line.endswith(" ") or not line else words[-1]
+    place = str(len(words) - bool(last))
+    counted = {"fish": {"COMP_CWORD": last}, "powershell": {"COMP_WORD": last}}
+    return {
+        "_HEIMNETZ_GIT_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": " ".join(words),
+        **counted.get(shell, {"COMP_CWORD": place}),
+    }
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("line", LINES)
+def test_what_is_answered_from_the_table_is_click_s_answer(
+    shell: str,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """To the byte; and where it is not sure, it leaves the answer to click."""
+    said = complete(typed(shell, line))
+    if said is None:
+        assert line not in ("", "in", "index", "index ", "index up", "config s", "zzz")
+        return
+    for name, value in typed(shell, line).items():
+        monkeypatch.setenv(name, value)
+    run([])
+    assert said.encode() == capsysbinary.readouterr().out
+
+
+def test_the_answer_from_the_table_imports_nothing() -> None:
+    """Neither click nor what most of the standard library stands on."""
+    code = (
+        "import sys; before = {*sys.modules}; from heimnetz_git.cli.main import main; main([]);"
+        "print(*sorted({*sys.modules} - before), file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **typed("bash", "in")},
+    )
+    assert ended.stdout.splitlines() == ["plain,info", "plain,install", "plain,index"]
+    theirs = {name for name in ended.stderr.split() if not name.startswith("heimnetz_git")}
+    assert theirs <= {"__future__", "atexit", "gc"}

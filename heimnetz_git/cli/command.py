@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heimnetz_git.cli.directory import COMMANDS, GROUPS, PANELS, Entry
+from heimnetz_git.cli.directory import COMMANDS, GROUPS, PANELS, Entry, rows
 
 if TYPE_CHECKING:
     from heimnetz_git.cli.output import Answer
@@ -121,7 +121,7 @@ class LazyGroup(HelpMixin, click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
         """The names of the commands, in the order of the table."""
-        return [name for name, _, _ in self._rows()]
+        return [name for name, _, _ in rows(self.prefix)]
 
     def get_command(
         self,
@@ -151,11 +151,11 @@ class LazyGroup(HelpMixin, click.Group):
         formatter: click.HelpFormatter,
     ) -> None:
         """Write the commands in a panel per audience; a group's own in one."""
-        rows = self._rows()
+        found = rows(self.prefix)
         panels = (
-            [("Commands", [(name, summary) for name, summary, _ in rows])]
+            [("Commands", [(name, summary) for name, summary, _ in found])]
             if self.prefix
-            else [(p, [(name, text) for name, text, panel in rows if panel == p]) for p in PANELS]
+            else [(p, [(name, text) for name, text, panel in found if panel == p]) for p in PANELS]
         )
         for title, lines in panels:
             with formatter.section(title):
@@ -167,22 +167,10 @@ class LazyGroup(HelpMixin, click.Group):
 
         found = [
             CompletionItem(name, help=summary)
-            for name, summary, _ in self._rows()
+            for name, summary, _ in rows(self.prefix)
             if name.startswith(incomplete)
         ]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
-
-    def _rows(self) -> list[tuple[str, str, str]]:
-        """Name, summary and panel of each command below this group."""
-        if self.prefix:
-            start = f"{self.prefix} "
-            return [
-                (entry.words.removeprefix(start), entry.summary, entry.panel)
-                for entry in COMMANDS
-                if entry.words.startswith(start)
-            ]
-        single = [(e.words, e.summary, e.panel) for e in COMMANDS if " " not in e.words]
-        return single + [(name, summary, panel) for name, (summary, panel) in GROUPS.items()]
 
 
 def load(entry: Entry) -> click.Command:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-__all__ = ["COMMANDS", "GROUPS", "PANELS", "Entry"]
+__all__ = ["COMMANDS", "GROUPS", "PANELS", "Entry", "rows"]
 
 FIND = "Find and install"
 WRITE = "Write plugins"
@@ -13,17 +11,18 @@ MACHINE = "This machine"
 PANELS = (FIND, WRITE, REGISTRY, MACHINE)
 
 
-class Entry(NamedTuple):
+class Entry:
     """One command: its words, where it is written, what it does, and for whom.
 
-    ``module`` is a module of this package, ``function`` the name in it.
+    ``module`` is a module of this package, ``function`` the name in it. No NamedTuple: importing
+    typing would take longer than answering ``--version`` or completing a name.
     """
 
-    words: str
-    module: str
-    function: str
-    summary: str
-    panel: str
+    __slots__ = ("function", "module", "panel", "summary", "words")
+
+    def __init__(self, words: str, module: str, function: str, summary: str, panel: str) -> None:
+        self.words, self.module, self.function = words, module, function
+        self.summary, self.panel = summary, panel
 
 
 GROUPS: dict[str, tuple[str, str]] = {
@@ -117,3 +116,19 @@ COMMANDS: tuple[Entry, ...] = (
         "completion", "operator", "completion", "Print the completion script of a shell.", MACHINE
     ),
 )
+
+
+def rows(group: str = "") -> list[tuple[str, str, str]]:
+    """Name, summary and panel of each command of a group; of the program's own without one, which
+    has its groups behind them."""
+    if group:
+        start = f"{group} "
+        return [
+            (entry.words.removeprefix(start), entry.summary, entry.panel)
+            for entry in COMMANDS
+            if entry.words.startswith(start)
+        ]
+    single = [(entry.words, entry.summary, entry.panel) for entry in COMMANDS]
+    return [row for row in single if " " not in row[0]] + [
+        (name, summary, panel) for name, (summary, panel) in GROUPS.items()
+    ]

@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from heimnetz_git.cli.command import LazyGroup, flags_of, help_when_alone
+from heimnetz_git.cli.typing_ahead import COMPLETE_VARIABLE
 
-__all__ = ["COMPLETE_VARIABLE", "PROGRAM", "Program", "program", "run"]
+__all__ = ["PROGRAM", "Program", "program", "run"]
 
 PROGRAM = "heimnetz-git"
-COMPLETE_VARIABLE = "_HEIMNETZ_GIT_COMPLETE"
 INTERRUPTED = 130
 
 
