@@ -17,7 +17,8 @@ from heimnetz_git.model.layout import classify, release_path
 from heimnetz_git.model.lock import Environment
 from heimnetz_git.model.registry import RegistryInfo
 from heimnetz_git.model.release import Release
-from heimnetz_git.registry.cachewriter import State, Taken, mirror
+from heimnetz_git.registry.cachefeed import State, Taken
+from heimnetz_git.registry.cachewriter import mirror
 from heimnetz_git.registry.catalog import Catalog
 from heimnetz_git.registry.index import Reading
 from heimnetz_git.resolve.optimistic import attempt

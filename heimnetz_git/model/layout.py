@@ -9,7 +9,9 @@ from heimnetz_git.model.names import shard
 
 __all__ = [
     "ALLOWED_SIGNERS",
+    "PLUGINS",
     "POLICY",
+    "RECORDS",
     "REGISTRY",
     "REVOKED_KEYS",
     "PathKind",
@@ -27,6 +29,8 @@ REGISTRY = "registry.yaml"
 POLICY = "policy.yaml"
 ALLOWED_SIGNERS = "trust/allowed_signers"
 REVOKED_KEYS = "trust/revoked_keys"
+PLUGINS = "plugins"
+RECORDS = "records"
 
 _PLUGIN_FILE = re.compile(
     r"(?P<top>plugins|artifacts|records|reviews)/(?P<shard>[0-9a-f]{2})/(?P<name>[^/]+)/(?P<file>[^/]+)"

@@ -20,6 +20,8 @@ __all__ = [
     "Connection",
     "Unusable",
     "create",
+    "fill_words",
+    "index_releases",
     "open_existing",
     "pack",
     "sqlite_errors",
@@ -30,7 +32,9 @@ __all__ = [
 Connection = sqlite3.Connection
 Value = TypeVar("Value")
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
+_PAGE = 8192  # bytes; half as many overflow pages for rows as long as a manifest
+_ROOM = 16 << 20  # bytes of pages that a new database keeps in memory
 SEPARATOR = "\x1f"  # stands around each category and tag, so that one is found whole
 
 # `release` keeps its rowid: rows as long as a manifest would each spill out of the other kind of
@@ -44,8 +48,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE plugin (name TEXT PRIMARY KEY, oid TEXT NOT NULL, data BLOB) WITHOUT ROWID;
 CREATE TABLE release (
     name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
-    sort BLOB NOT NULL, pre INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (name, version)
+    sort BLOB NOT NULL, pre INTEGER NOT NULL, data BLOB NOT NULL
 );
 CREATE TABLE record (
     name TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL, merged TEXT NOT NULL,
@@ -65,10 +68,17 @@ CREATE VIRTUAL TABLE words USING fts5 (
     tokenize='unicode61 remove_diacritics 2', prefix='2 3'
 );
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
+"""
+# What is made of rows is made when all of them are there, where a whole index comes at once.
+_RELEASE_KEY = "CREATE UNIQUE INDEX release_key ON release (name, version)"
+_ALL_WORDS = "INSERT INTO words (words) VALUES ('rebuild')"
+_LISTED = """
 CREATE TRIGGER listed AFTER INSERT ON listing BEGIN
     INSERT INTO words (rowid, name, joined, title, summary, categories, tags, author) VALUES
     (new.id, new.name, new.joined, new.title, new.summary, new.categories, new.tags, new.author);
 END;
+"""
+_UNLISTED = """
 CREATE TRIGGER unlisted AFTER DELETE ON listing BEGIN
     INSERT INTO words (words, rowid, name, joined, title, summary, categories, tags, author) VALUES
     ('delete', old.id, old.name, old.joined, old.title, old.summary, old.categories, old.tags,
@@ -104,19 +114,33 @@ def open_existing(path: Path, *, timeout: float) -> Connection:
 def create(path: Path | None) -> Connection:
     """A new database with empty tables: the file ``path``, or memory when it is None.
 
-    Its journal is in memory: nobody may look at it before it is whole and moved into place.
+    Its journal is in memory: nobody may look at it before it is whole and moved into place. It is
+    to be filled, then ``index_releases`` and ``fill_words``.
     """
     with sqlite_errors(path):
         connection = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = MEMORY")
             connection.execute("PRAGMA synchronous = OFF")
+            connection.execute(f"PRAGMA page_size = {_PAGE}")
+            connection.execute(f"PRAGMA cache_size = -{_ROOM >> 10}")
             connection.executescript(_SCHEMA)
             connection.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def index_releases(connection: Connection) -> None:
+    """Lets releases be found by name and version; once, when a new database has all of them."""
+    connection.execute(_RELEASE_KEY)
+
+
+def fill_words(connection: Connection) -> None:
+    """Makes the full text of all listings; once, when a new database has them. Then it follows."""
+    for statement in (_ALL_WORDS, _LISTED, _UNLISTED):
+        connection.execute(statement)
 
 
 @contextmanager

@@ -33,7 +33,8 @@ from heimnetz_git.model.layout import release_path
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import cachewriter
 from heimnetz_git.registry.cache import Cache, Unusable
-from heimnetz_git.registry.cachewriter import Mirrored, no_checkpoint
+from heimnetz_git.registry.cacherows import Mirrored
+from heimnetz_git.registry.cachewriter import no_checkpoint
 from heimnetz_git.registry.export_root import LARGEST_ROOT, digest, read_root, unix, who_signed
 from heimnetz_git.registry.exported_address import base_of
 from heimnetz_git.registry.exported_feed import (

@@ -10,8 +10,8 @@ from heimnetz_git.model.export import NO_SHARD, PluginPage, Root
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.model.layout import classify, release_path, signature_path
 from heimnetz_git.model.registry import RegistryInfo
+from heimnetz_git.registry.cachefeed import State, Taken
 from heimnetz_git.registry.cachefile import Unusable
-from heimnetz_git.registry.cachewriter import State, Taken
 from heimnetz_git.registry.export_page import readings
 from heimnetz_git.registry.exported_objects import Objects
 

@@ -30,6 +30,7 @@ __all__ = [
     "plugin_entry",
     "policy",
     "read_file",
+    "reading",
     "record",
     "registry_info",
     "release",
@@ -93,29 +94,37 @@ def releases(repo: Repository, tree: str, name: str) -> Iterator[Reading]:
             yield read_file(repo, entry)
 
 
-def read_file(repo: Repository, entry: Entry) -> Reading:
+def read_file(repo: Repository, entry: Entry, kind: PathKind | None = None) -> Reading:
     """The plugin file at ``entry``, whose kind is one of KINDS: its value, or what is wrong.
 
-    A file that says another name or version than its place is wrong.
+    A file that says another name or version than its place is wrong. ``kind`` is what ``classify``
+    says of its path, for who has asked already.
     """
-    kind = classify(entry.path)
+    kind = kind or classify(entry.path)
+    return reading(kind, entry, repo.read(entry.oid) if entry.mode == REGULAR else b"")
+
+
+def reading(kind: PathKind, entry: Entry, data: bytes) -> Reading:
+    """The same of a file whose bytes are known."""
     try:
-        value = yamlfile.read(_bytes(repo, entry), KINDS[kind.kind], entry.path)
+        _check_mode(entry)
+        value = yamlfile.read(data, KINDS[kind.kind], entry.path)
     except InvalidFile as error:
         return Reading(kind, entry.oid, None, _problems(error, entry.path))
-    problems = tuple(_misplaced(kind, value, entry.path))
-    return Reading(kind, entry.oid, None if problems else value, problems)
+    if _is_in_place(kind, value):
+        return Reading(kind, entry.oid, value)
+    return Reading(kind, entry.oid, None, tuple(_misplaced(kind, value, entry.path)))
 
 
 def _one(repo: Repository, tree: str, path: str, kind: type[Value]) -> Value | None:
     entry = repo.entry(tree, path)
     if entry is None:
         return None
-    reading = read_file(repo, entry)
-    if isinstance(reading.value, kind):
-        return reading.value
+    found = read_file(repo, entry)
+    if isinstance(found.value, kind):
+        return found.value
     raise InvalidFile(
-        f"{printable(path)} cannot be used.", problems=reading.problems, file=printable(path)
+        f"{printable(path)} cannot be used.", problems=found.problems, file=printable(path)
     )
 
 
@@ -126,9 +135,19 @@ def _shared(repo: Repository, tree: str, path: str, kind: type[Value]) -> Value 
 
 def _bytes(repo: Repository, entry: Entry) -> bytes:
     """A regular file's bytes; yamlfile bounds them. Raises InvalidFile for a link or a program."""
+    _check_mode(entry)
+    return repo.read(entry.oid)
+
+
+def _check_mode(entry: Entry) -> None:
     if entry.mode != REGULAR:
         raise _invalid(entry.path, "not-a-file", f"Its mode is {entry.mode:o}.", "a plain file")
-    return repo.read(entry.oid)
+
+
+def _is_in_place(kind: PathKind, value: PluginEntry | Release | Record) -> bool:
+    if value.name != kind.name:
+        return False
+    return isinstance(value, PluginEntry) or value.version == kind.version
 
 
 def _misplaced(

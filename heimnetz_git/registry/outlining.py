@@ -10,10 +10,11 @@ import msgspec
 from heimnetz_git.model.lock import Candidate
 from heimnetz_git.model.outline import Outline, Written, outline_of
 from heimnetz_git.model.registry import PluginEntry
+from heimnetz_git.model.release import Release
 from heimnetz_git.registry.cache import yank
 from heimnetz_git.registry.cachefile import unpack
 
-__all__ = ["outline_of_candidates", "outline_of_rows"]
+__all__ = ["outline_of_candidates", "outline_of_releases", "outline_of_rows"]
 
 
 class _Wheel(msgspec.Struct, frozen=True):
@@ -43,38 +44,44 @@ class _Stored(NamedTuple):
 
 def outline_of_rows(entry: PluginEntry, rows: Iterable[tuple[bytes, str]]) -> Outline | None:
     """The outline of a cache's rows: a packed release and when it was merged. Raises Unusable."""
-    return outline_of(entry.name, (_written(entry, *row) for row in rows))
+    return outline_of(entry.name, (_of_row(entry, *row) for row in rows))
+
+
+def outline_of_releases(
+    entry: PluginEntry, releases: Iterable[tuple[Release, str]]
+) -> Outline | None:
+    """The outline of releases and when each was merged, in any order."""
+    return outline_of(
+        entry.name,
+        (
+            _written(release, merged, yanked=yank(entry, release.version) is not None)
+            for release, merged in releases
+        ),
+    )
 
 
 def outline_of_candidates(name: str, offered: Iterable[Candidate]) -> Outline | None:
     """The outline of releases as an index offers them, in any order."""
     registry, written = "", []
     for one in offered:
-        release, registry = one.release, one.registry
-        written.append(
-            Written(
-                version=release.version,
-                requires=release.requires,
-                optional=release.optional,
-                host=release.host,
-                python=release.python,
-                files=tuple(artifact.file for artifact in release.artifacts),
-                yanked=one.yanked is not None,
-                merged=one.merged,
-            )
-        )
+        registry = one.registry
+        written.append(_written(one.release, one.merged, yanked=one.yanked is not None))
     return outline_of(name, written, registry=registry)
 
 
-def _written(entry: PluginEntry, data: bytes, merged: str) -> Written:
+def _of_row(entry: PluginEntry, data: bytes, merged: str) -> Written:
     release = unpack(data, _Stored).release
+    return _written(release, merged, yanked=yank(entry, release.version) is not None)
+
+
+def _written(release: _Facts | Release, merged: str, *, yanked: bool) -> Written:
     return Written(
         version=release.version,
         requires=release.requires,
         optional=release.optional,
         host=release.host,
         python=release.python,
-        files=tuple(wheel.file for wheel in release.artifacts),
-        yanked=yank(entry, release.version) is not None,
+        files=tuple(artifact.file for artifact in release.artifacts),
+        yanked=yanked,
         merged=merged,
     )

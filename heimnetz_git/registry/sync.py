@@ -31,18 +31,15 @@ from heimnetz_git.model.names import index_name
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import cachewriter, exported, index
 from heimnetz_git.registry.cache import Cache
-from heimnetz_git.registry.cachewriter import (
-    Checkpoint,
-    Feed,
-    Mirrored,
-    RepositoryFeed,
-    no_checkpoint,
-)
+from heimnetz_git.registry.cachefeed import Feed, RepositoryFeed
+from heimnetz_git.registry.cacherows import Mirrored
+from heimnetz_git.registry.cachewriter import Checkpoint, no_checkpoint
 from heimnetz_git.registry.create import import_tree
 from heimnetz_git.registry.exported_address import is_export
 from heimnetz_git.registry.law import judge_update, refuses
 from heimnetz_git.registry.synced import TIMEOUT, WAIT, Options, Synced, broken
 from heimnetz_git.storage.home import Home, move_into_place, storage_errors
+from heimnetz_git.storage.packindex import OnObject
 from heimnetz_git.storage.repo import Repository
 from heimnetz_git.storage.repo_connect import local_folder, shown
 
@@ -179,8 +176,8 @@ class _Step:
         staged = self.staging / "clone.git"
         with storage_errors(staged):
             self.home.index_cache(self.name).unlink(missing_ok=True)
-        with Repository.create(staged) as repo:
-            synced = self._take(repo)
+        with Repository.create(staged) as repo, repo.spilling() as keep:
+            synced = self._take(repo, keep)
         move_into_place(staged, self.home.index(self.name))
         shutil.rmtree(self.home.index_export(self.name), ignore_errors=True)  # it came so before
         self.done("placed")
@@ -191,9 +188,9 @@ class _Step:
         with Repository.open(self.home.index(self.name)) as repo:
             return self._take(repo)
 
-    def _take(self, repo: Repository) -> Synced:
+    def _take(self, repo: Repository, keep: OnObject | None = None) -> Synced:
         before = repo.branch(MAIN)
-        after = self._fetch(repo)
+        after = self._fetch(repo, keep)
         self.done("fetched")
         rewritten = before != after and self._judge(repo, before, after)
         self.done("judged")
@@ -204,8 +201,15 @@ class _Step:
         self.done("accepted")
         return self._told(before, after, mirrored, rewritten=rewritten)
 
-    def _fetch(self, repo: Repository) -> str:
-        heads = repo.fetch(self._source(repo), reporter=self.reporter, timeout=self.timeout)
+    def _fetch(self, repo: Repository, keep: OnObject | None) -> str:
+        """The tip of the index, brought here: alone at first, later with what led to it."""
+        heads = repo.fetch(
+            self._source(repo),
+            depth=None if keep is None else 1,
+            reporter=self.reporter,
+            timeout=self.timeout,
+            on_object=keep,
+        )
         if MAIN not in heads:
             where = shown(self.url)
             raise FileMissing(

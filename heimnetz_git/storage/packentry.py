@@ -25,6 +25,7 @@ __all__ = [
     "apply_delta",
     "base_offset",
     "entry_header",
+    "entry_start",
     "inflate",
 ]
 
@@ -95,6 +96,17 @@ def entry_header(data: Bytes, at: int) -> tuple[int, int, int]:
     except IndexError:
         raise _damaged("it ends within an entry") from None
     return kind, size, at
+
+
+def entry_start(kind: int, size: int) -> bytes:
+    """The header of an entry: four bits of the size beside the kind, then seven at a time."""
+    header = bytearray([kind << 4 | size & 15])
+    size >>= 4
+    while size:
+        header[-1] |= 128
+        header.append(size & 127)
+        size >>= 7
+    return bytes(header)
 
 
 def base_offset(data: Bytes, at: int, start: int) -> tuple[int, int]:

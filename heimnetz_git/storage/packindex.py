@@ -30,6 +30,7 @@ from heimnetz_git.storage.packentry import (
     apply_delta,
     base_offset,
     entry_header,
+    entry_start,
     inflate,
 )
 from heimnetz_git.storage.packfile import (
@@ -120,7 +121,7 @@ def _complete(pack: BinaryIO, count: int, indexer: _Indexer) -> bytes:
     pack.truncate()
     for oid in indexer.borrowed:
         kind, data = indexer.borrow(oid)
-        entry = _entry_start(kind, len(data)) + zlib.compress(data)
+        entry = entry_start(kind, len(data)) + zlib.compress(data)
         indexer.rows.add(oid, place, zlib.crc32(entry))
         place += pack.write(entry)
     pack.seek(8)
@@ -132,17 +133,6 @@ def _complete(pack: BinaryIO, count: int, indexer: _Indexer) -> bytes:
     pack.write(checksum)
     pack.flush()
     return checksum
-
-
-def _entry_start(kind: int, size: int) -> bytes:
-    """The header of an entry: four bits of the size beside the kind, then seven at a time."""
-    header = bytearray([kind << 4 | size & 15])
-    size >>= 4
-    while size:
-        header[-1] |= 128
-        header.append(size & 127)
-        size >>= 7
-    return bytes(header)
 
 
 class _Indexer:

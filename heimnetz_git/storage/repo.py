@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from heimnetz_git.storage.packindex import OnObject
 from heimnetz_git.storage.repo_connect import local_folder, shown
 from heimnetz_git.storage.repo_objects import Commit, Objects, object_id, writing
 from heimnetz_git.storage.repo_remote import Remote
+from heimnetz_git.storage.repo_spill import Spill
 from heimnetz_git.storage.repo_trees import Change, Entry, Node
 
 __all__ = ["Change", "Entry", "Repository", "local_folder", "remote_heads", "shown"]
@@ -120,6 +122,29 @@ class Repository:
         Raises CorruptRepository when one is damaged, missing or no blob.
         """
         return self.objects.blobs(oids)
+
+    def read_all(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
+        """Files with their bytes, in the order given; nothing for what is no regular file.
+
+        They are read ahead, some at a time, in the order in which they are read fastest.
+        """
+        if self.objects.at_hand is None:
+            return self.objects.read_ahead(entries)
+        read, regular = self.objects.read, repo_trees.BLOB
+        return ((one, read(one.oid, "blob") if one.mode == regular else b"") for one in entries)
+
+    @contextlib.contextmanager
+    def spilling(self) -> Iterator[OnObject]:
+        """For a first ``fetch``: until this ends, trees and files that come are kept at hand.
+
+        They are read from there without being unpacked again. What this gives is ``on_object``.
+        """
+        with Spill(self.path) as spill:
+            self.objects.at_hand = spill.get
+            try:
+                yield spill.take
+            finally:
+                self.objects.at_hand = None
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """The file, link or folder at ``path``, None when there is nothing."""

@@ -7,29 +7,31 @@ import errno
 import hashlib
 import os
 import re
+import struct
 import tempfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from dulwich.object_format import SHA1
-from dulwich.object_store import DiskObjectStore
-from dulwich.objects import ObjectID, RawObjectID
-from dulwich.pack import UnpackedObject, write_pack_data
-
 from heimnetz_git.errors import CorruptRepository, DiskFull, StorageError, printable
+from heimnetz_git.storage.packentry import DEFAULT_LIMITS, entry_start
 from heimnetz_git.storage.packfile import PackFile
 from heimnetz_git.storage.packindex import OnObject, index_pack
-from heimnetz_git.storage.repo_trees import Tree, decode
+from heimnetz_git.storage.repo_trees import BLOB, Entry, Tree, decode
 
-__all__ = ["MOST_LOOSE", "Commit", "Objects", "object_id", "read_commit", "writing"]
+__all__ = ["MOST_LOOSE", "AtHand", "Commit", "Objects", "object_id", "read_commit", "writing"]
 
 KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 NUMBERS = {kind: number for number, kind in KINDS.items()}
 MOST_LOOSE = 64
+MOST_ALTERNATES = 64
+BATCH = 1 << 14  # files that are read ahead
+ROOM = 64 << 20  # bytes of them
 TREES_KEPT = 2048
+AtHand = Callable[[str, str], bytes | None]
 _OID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -60,46 +62,87 @@ def writing(where: Path) -> Iterator[None]:
 
 
 class Objects:
-    """The object store of one repository; call close()."""
+    """The object store of one repository; call close().
+
+    What ``at_hand`` gives is taken for checked: (kind, id) to bytes, None when it has none.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = DiskObjectStore(folder)
+        self.at_hand: AtHand | None = None
+        self._packs: dict[Path, PackFile] = {}
         self._trees: OrderedDict[str, Tree] = OrderedDict()
+        self._alternates: list[Path] | None = None
 
     def close(self) -> None:
         """Let go of every open pack."""
-        self.store.close()
+        for pack in self._packs.values():
+            pack.close()
+        self._packs = {}
 
     def alternates(self) -> list[Path]:
-        """Other object folders that this one borrows from."""
-        stores = [other for other in self.store.alternates if isinstance(other, DiskObjectStore)]
-        return [Path(os.fspath(other.path)) for other in stores]
+        """Other object folders that this one borrows from, and those that they borrow from."""
+        if self._alternates is None:
+            found: list[Path] = []
+            todo = [self.folder]
+            while todo:
+                for other in _borrowed_from(todo.pop()):
+                    if other not in found and len(found) < MOST_ALTERNATES:
+                        found.append(other)
+                        todo.append(other)
+            self._alternates = found
+        return self._alternates
 
     def __contains__(self, oid: str) -> bool:
         """Is this object here?"""
-        return ObjectID(oid.encode()) in self.store
+        if not _OID.fullmatch(oid):
+            return False
+        return self._pack_of(oid) is not None or self._loose(oid) is not None
 
     def raw(self, oid: str) -> tuple[str, bytes]:
         """The kind and bytes of an object, checked against its id. Raises CorruptRepository."""
-        try:
-            number, data = self.store.get_raw(ObjectID(oid.encode()))
-        except KeyError:
+        pack = self._pack_of(oid) if _OID.fullmatch(oid) else None
+        found = pack.read(oid) if pack else None
+        if found is not None:
+            return found
+        path = self._loose(oid) if _OID.fullmatch(oid) else None
+        if path is None:
             raise CorruptRepository(
-                f"The object {oid} is missing from {self.folder}.", oid=oid
-            ) from None
-        except Exception as error:
-            said = printable(f"{type(error).__name__}: {error}")
-            raise CorruptRepository(
-                f"The object {oid} cannot be read ({said}).", oid=oid
-            ) from error
-        kind = KINDS.get(number, "unknown")
+                f"The object {printable(oid)} is missing from {self.folder}.", oid=printable(oid)
+            )
+        kind, data = _read_loose(path, oid)
         if object_id(kind, data) != oid:
             raise CorruptRepository(f"The object {oid} does not hold what its id says.", oid=oid)
         return kind, data
 
+    def _pack_of(self, oid: str) -> PackFile | None:
+        """The pack that holds an object; packs that came since are looked at too."""
+        for pack in self._packs.values():
+            if oid in pack:
+                return pack
+        return next((pack for pack in self._new_packs() if oid in pack), None)
+
+    def _new_packs(self) -> Iterator[PackFile]:
+        for folder in (self.folder, *self.alternates()):
+            for index in _indexes(folder / "pack"):
+                if index not in self._packs:
+                    with contextlib.suppress(FileNotFoundError):  # a repacking just replaced it
+                        self._packs[index] = PackFile(index)
+                        yield self._packs[index]
+
+    def _loose(self, oid: str) -> Path | None:
+        for folder in (self.folder, *self.alternates()):
+            path = folder / oid[:2] / oid[2:]
+            if path.is_file():
+                return path
+        return None
+
     def read(self, oid: str, kind: str) -> bytes:
         """The bytes of an object of this kind."""
+        if self.at_hand is not None:
+            near = self.at_hand(kind, oid)
+            if near is not None:
+                return near
         found, data = self.raw(oid)
         if found != kind:
             raise CorruptRepository(f"The object {oid} is a {found}, not a {kind}.", oid=oid)
@@ -144,15 +187,16 @@ class Objects:
     def add_pack_of(self, objects: Iterable[tuple[str, bytes]], count: int) -> None:
         """Store ``count`` objects as one pack."""
         with self._temporary("tmp_pack_") as file:
-            records = (
-                UnpackedObject(
-                    NUMBERS[kind],
-                    decomp_chunks=[data],
-                    sha=RawObjectID(bytes.fromhex(object_id(kind, data))),
-                )
-                for kind, data in objects
-            )
-            write_pack_data(file.write, records, num_records=count, object_format=SHA1)
+            total = hashlib.sha1()  # noqa: S324 # Git's checksum of packs
+
+            def write(data: bytes) -> None:
+                total.update(data)
+                file.write(data)
+
+            write(b"PACK" + struct.pack(">II", 2, count))
+            for kind, data in objects:
+                write(entry_start(NUMBERS[kind], len(data)) + zlib.compress(data))
+            file.write(total.digest())
             self._adopt(file)
 
     def add_pack(self, source: BinaryIO, on_object: OnObject | None = None) -> int:
@@ -166,14 +210,14 @@ class Objects:
                 file.write(chunk)
             return self._adopt(file, on_object)
 
-    def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    def blobs(self, oids: Iterable[str]) -> Generator[tuple[str, bytes], None, None]:
         """(id, bytes) of many blobs, each once, in the order in which they lie on the disk.
 
         Raises CorruptRepository when one is missing, damaged or no blob.
         """
         left = set(oids)
         for folder in (self.folder, *self.alternates()):
-            for index in sorted((folder / "pack").glob("pack-*.idx")):
+            for index in _indexes(folder / "pack"):
                 found = []
                 for oid, kind, data in _in_pack(index, left):
                     if kind != "blob":
@@ -183,6 +227,28 @@ class Objects:
                 left.difference_update(found)
         for oid in sorted(left):
             yield oid, self.read(oid, "blob")
+
+    def read_ahead(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
+        """Files with their bytes, in the order given; nothing for what is no regular file.
+
+        A batch at a time is read in the order of the disk, as far as there is room for it.
+        """
+        waiting = iter(entries)
+        while batch := list(islice(waiting, BATCH)):
+            near: dict[str, bytes] = {}
+            room = ROOM
+            wanted = {entry.oid for entry in batch if entry.mode == BLOB}
+            with contextlib.closing(self.blobs(wanted)) as found:
+                for oid, data in found:
+                    near[oid] = data
+                    room -= len(data)
+                    if room < 0:
+                        break
+            for entry in batch:
+                if entry.mode != BLOB:
+                    yield entry, b""
+                else:
+                    yield entry, near.get(entry.oid) or self.read(entry.oid, "blob")
 
     @contextlib.contextmanager
     def _temporary(self, prefix: str) -> Iterator[BinaryIO]:
@@ -211,6 +277,45 @@ class Objects:
     def _lent(self, oid: str) -> tuple[str, bytes] | None:
         """What a thin pack may lean on."""
         return self.raw(oid) if oid in self else None
+
+
+def _indexes(folder: Path) -> list[Path]:
+    """The indexes of the packs in a folder; none when there is no such folder."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 # this is asked for each object that is not here
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.startswith("pack-") and name.endswith(".idx")
+    ]
+
+
+def _borrowed_from(folder: Path) -> Iterator[Path]:
+    """The object folders named in ``info/alternates`` of this one."""
+    try:
+        lines = (folder / "info" / "alternates").read_text("utf-8", "surrogateescape").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for line in lines:
+        if line and not line.startswith("#"):
+            yield Path(os.path.normpath(folder / line))
+
+
+def _read_loose(path: Path, oid: str) -> tuple[str, bytes]:
+    """The kind and bytes in a file that holds one object, not checked against its id."""
+    try:
+        stream = zlib.decompressobj()
+        data = stream.decompress(path.read_bytes(), DEFAULT_LIMITS.largest)
+        head, _, body = data.partition(b"\0")
+        kind, _, size = head.decode("ascii").partition(" ")
+        if not stream.eof or kind not in NUMBERS or int(size) != len(body):
+            raise ValueError("it is cut off, too long or of no known kind")
+    except (OSError, ValueError, zlib.error) as error:
+        said = printable(f"{type(error).__name__}: {error}")
+        raise CorruptRepository(f"The object {oid} cannot be read ({said}).", oid=oid) from error
+    return kind, body
 
 
 def _in_pack(index: Path, oids: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:
