@@ -65,7 +65,7 @@ def main() -> None:
     demo.run("run dhcp-leases update --allow-read dnsmasq.leases --param path=dnsmasq.leases")
     demo.run("run device-registry find")
     demo.title("An upgrade, and back")
-    raise_version(work / "dhcp-leases", "1.0.0", "1.1.0")
+    raise_version(work / "dhcp-leases", "1.0.1", "1.1.0")
     publish(demo, "dhcp-leases")
     demo.run("index update")
     demo.run("outdated")

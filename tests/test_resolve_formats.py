@@ -23,6 +23,7 @@ from heimnetz_git.registry.exported_remote import RemoteIndex
 from heimnetz_git.resolve import Request, Resolution, formats, to_lock
 from heimnetz_git.resolve.formats_toml import dump_toml
 from heimnetz_git.storage.repo import Repository
+from tests.billkit import fault_of_bill
 from tests.exportkit import Web, exported, served, with_wheel
 from tests.gitkit import WHEN, put
 from tests.indexkit import UUID, entry_file, registry_file
@@ -178,6 +179,7 @@ def test_a_bill_of_materials_says_what_each_plugin_may_do() -> None:
     """Components, edges, licences, digests, permissions; no clock."""
     lock, chosen = a_set()
     text = formats.cyclonedx(lock, chosen=chosen)
+    assert fault_of_bill(text) == ""
     bill = json.loads(text)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     names = {one["bom-ref"]: one["name"] for one in bill["components"]}

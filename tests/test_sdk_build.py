@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from heimnetz_git.scan.engine import scan_wheel
 from heimnetz_git.sdk.build import build
 from heimnetz_git.sdk.validate import scan_project, validate
 from heimnetz_git.storage.wheelfile import open_wheel
+from tests.billkit import fault_of_bill
 from tests.projectkit import CLASS, Draft, write_project
 
 BACKEND = '''"""A back end of the project's own."""
@@ -61,6 +63,22 @@ def test_built_twice_is_the_same_to_the_byte(tmp_path: Path) -> None:
     second = build(there, there / "dist", isolation="never")
     assert first.wheel.read_bytes() == second.wheel.read_bytes()
     assert first.release == second.release
+
+
+def test_a_wheel_carries_its_bill_of_materials(tmp_path: Path) -> None:
+    """CycloneDX where PEP 770 puts it: the plugin, its licence, its packages and plugins."""
+    manifest = 'host: {heimnetz: ">=1,<2"}\nrequires: {chimes: ">=1,<2"}'
+    root = write_project(
+        tmp_path, Draft(project='dependencies = ["msgspec>=0.18"]', manifest=manifest)
+    )
+    wheel = open_wheel(build(root, tmp_path / "out", isolation="never").wheel)
+    text = wheel.read("clock-1.0.0.dist-info/sboms/clock.cdx.json").decode()
+    assert fault_of_bill(text) == ""
+    bill = json.loads(text)
+    itself = bill["metadata"]["component"]
+    assert (itself["name"], itself["version"]) == ("clock", "1.0.0")
+    assert itself["licenses"] == [{"expression": "MIT"}]
+    assert [one["purl"] for one in bill["components"]] == ["pkg:pypi/msgspec", "pkg:generic/chimes"]
 
 
 def test_a_back_end_that_fails_is_quoted(tmp_path: Path) -> None:

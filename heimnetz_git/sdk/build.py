@@ -15,7 +15,7 @@ from heimnetz_git.errors import BuildFailed, printable
 from heimnetz_git.host.manager import describe
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.model.layout import artifact_path
-from heimnetz_git.model.manifest import Compiled
+from heimnetz_git.model.manifest import Compiled, Manifest
 from heimnetz_git.model.release import Artifact, Release, Source
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry.manifest import release_of
@@ -23,6 +23,7 @@ from heimnetz_git.sandbox.launcher import Mode
 from heimnetz_git.sdk.build_backend import Isolation, build_wheel, unmet
 from heimnetz_git.sdk.project import MANIFEST, ProjectSource, read_project, source_files
 from heimnetz_git.sdk.repack import EPOCH, repack
+from heimnetz_git.sdk.sbom import bill_of_materials, bill_path
 from heimnetz_git.storage.wheelfile import Wheel, open_wheel
 
 __all__ = ["Built", "build"]
@@ -61,7 +62,7 @@ def build(
             compiled = _compiled(project, raw, work, sandbox)
         finally:
             reporter.done()
-        data = _finished(raw, manifest, compiled, when)
+        data = _finished(raw, project.manifest, manifest, compiled, when)
     target = out / raw.file
     _write(target, data)
     return Built(target, _release(target, project, source))
@@ -134,9 +135,12 @@ def _packages(project: ProjectSource) -> tuple[str, ...]:
     return tuple(dict.fromkeys((paths["purelib"], paths["platlib"])))
 
 
-def _finished(raw: Wheel, manifest: bytes, compiled: Compiled, when: int) -> bytes:
+def _finished(
+    raw: Wheel, manifest: Manifest, written: bytes, compiled: Compiled, when: int
+) -> bytes:
     files = {member.name: raw.read(member.name) for member in raw.members}
-    files[f"{raw.dist_info}/plugin.yaml"] = manifest
+    files[bill_path(raw)] = bill_of_materials(raw, manifest)
+    files[f"{raw.dist_info}/plugin.yaml"] = written
     files[f"{raw.dist_info}/plugin.json"] = msgspec.json.encode(compiled, order="sorted") + b"\n"
     return repack(files, raw.dist_info, when=when)
 
