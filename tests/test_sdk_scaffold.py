@@ -275,8 +275,9 @@ def test_without_git_nothing_is_known(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """The program, on a machine where git knows nobody."""
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The program, on a machine and in a folder where git knows nobody."""
+    monkeypatch.chdir(tmp_path)
     made = World(tmp_path)
     made.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     made.environ |= {"GIT_AUTHOR_NAME": "", "GIT_AUTHOR_EMAIL": "", "SOURCE_DATE_EPOCH": "0"}
