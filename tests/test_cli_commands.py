@@ -55,6 +55,7 @@ DOCUMENTS = {
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "test": "test project",
     "build": "build project",
+    "quality": "quality project",
     "compare": "compare dist/lamp-2.0.0-py3-none-any.whl",
     "publish": "publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",
     "yank": "yank clock 1.0.0 --reason broken --to registry.git",

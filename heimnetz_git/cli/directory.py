@@ -59,6 +59,13 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("new", "scaffold", "new", "Begin a plugin: a small one that works.", WRITE),
     Entry("validate", "author", "validate", "Check a plugin project against the rules.", WRITE),
+    Entry(
+        "quality",
+        "quality",
+        "quality",
+        "Show a plugin's quality tier, and what the next one asks for.",
+        WRITE,
+    ),
     Entry("scan", "author", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
     Entry("test", "scaffold", "test", "Run a plugin's tests, in its real sandbox.", WRITE),
     Entry("build", "author", "build", "Build a plugin's wheel, reproducibly.", WRITE),
