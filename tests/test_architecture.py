@@ -40,6 +40,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "build": ("sdk/build",),
     "cryptography": ("trust/",),
     "urllib3": ("storage/download",),
+    "fsspec": ("storage/objectstore",),
     "platformdirs": ("storage/home",),
     "sqlite3": ("registry/cache", "registry/search"),
 }

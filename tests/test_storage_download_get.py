@@ -128,7 +128,7 @@ BAD: dict[str, tuple[Part, type[Exception]]] = {
     "too long a promise": (boasting, SizeMismatch),
     "too slow": (dripping, DownloadFailed),
     "missing": (lambda handler, _: handler.answer(404), FileMissing),
-    "forbidden": (lambda handler, _: handler.answer(403), DownloadFailed),
+    "forbidden": (lambda handler, _: handler.answer(403), FileMissing),
     "always busy": (lambda handler, _: handler.answer(503), DownloadFailed),
     "a circle": (lambda handler, _: handler.answer(302, Location="/odd"), DownloadFailed),
     "to a file": (lambda handler, _: handler.answer(302, Location="file:///x"), DownloadFailed),

@@ -42,9 +42,9 @@ from heimnetz_git.model.layout import classify
 from heimnetz_git.model.names import shard
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import index, pages
-from heimnetz_git.registry.export_folder import ExportFolder
 from heimnetz_git.registry.export_page import is_empty, page_bytes, page_of
 from heimnetz_git.registry.export_root import checked, digest, read_root, root_bytes, signed, utc
+from heimnetz_git.registry.export_target import ExportTarget, target_of
 from heimnetz_git.registry.export_wheels import Wheels
 from heimnetz_git.storage.repo import Repository
 
@@ -88,21 +88,21 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
 def export(
     repo: Repository,
     commit: str,
-    folder: Path,
+    place: Path | ExportTarget,
     edition: Edition,
     *,
     whole: bool = False,
     accept_rewrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> Exported:
-    """Writes the export of ``commit`` into ``folder``, going on from the one that is there.
+    """Writes the export of ``commit`` to a folder or bucket, going on from the one that is there.
 
     ``whole`` writes all of it anew. Whenever this ends, ``root.json`` is the old one or the new
     one with everything behind it. Raises InvalidFile (it is no registry), UsageError (the folder
     has the export of another registry, or the serial cannot be told), RewriteRefused when the
     commit does not contain the one that was exported, StorageError, SignatureInvalid.
     """
-    target = ExportFolder(folder)
+    target = target_of(place)
     info = index.registry_info(repo, repo.tree(commit))
     before = _before(target)
     if before is not None:
@@ -138,25 +138,23 @@ def export(
     )
 
 
-def prune(folder: Path, *, now: int, grace: int = GRACE) -> tuple[str, ...]:
+def prune(place: Path | ExportTarget, *, now: int, grace: int = GRACE) -> tuple[str, ...]:
     """Removes the objects that nothing has referred to for ``grace`` seconds; their paths.
 
     Until then a client that began with an older root can end with it. Wheels stay for good: locks
-    name them. Raises InvalidFile when the folder has no export that can be read.
+    name them. Raises InvalidFile when there is no export that can be read.
     """
-    target = ExportFolder(folder)
+    target = target_of(place)
     data = target.read(ROOT) or b""
     root = read_root(data)
     used = {shard_path(one) for one in root.shards} | {signature_object(digest(data))}
-    for place in root.shards:
-        used |= {page_path(one) for one in _shard(target, place).values()}
+    for one in root.shards:
+        used |= {page_path(page) for page in _shard(target, one).values()}
     gone = []
     for top in OBJECTS:
-        for path in target.files(top):
-            place = path.relative_to(folder).as_posix()
-            if place not in used and path.stat().st_mtime <= now - grace:
-                target.remove(place)
-                gone.append(place)
+        for path in [one for one in target.retired(top, now - grace) if one not in used]:
+            target.remove(path)
+            gone.append(path)
     return tuple(gone)
 
 
@@ -164,7 +162,7 @@ class _Job:
     """One export on its way: the pages that changed, and the shards that hold them."""
 
     def __init__(
-        self, repo: Repository, tree: str, target: ExportFolder, edition: Edition, base: Root | None
+        self, repo: Repository, tree: str, target: ExportTarget, edition: Edition, base: Root | None
     ) -> None:
         self.repo, self.tree = repo, tree
         self.target, self.edition, self.base = target, edition, base
@@ -245,7 +243,7 @@ def zipped(lines: Iterable[bytes]) -> bytes:
     return b"".join(map(packer.compress, lines)) + packer.flush()
 
 
-def _before(target: ExportFolder) -> Root | None:
+def _before(target: ExportTarget) -> Root | None:
     """The export that is in the folder; None when there is none that can be read."""
     data = target.read(ROOT)
     try:
@@ -272,7 +270,7 @@ def _continues(
     )
 
 
-def _base(repo: Repository, target: ExportFolder, before: Root) -> Root | None:
+def _base(repo: Repository, target: ExportTarget, before: Root) -> Root | None:
     """The export to go on from; None when something that it stands on is not as it was."""
     try:
         if repo.tree(before.commit) != before.tree:
@@ -284,7 +282,7 @@ def _base(repo: Repository, target: ExportFolder, before: Root) -> Root | None:
     return before
 
 
-def _shard(target: ExportFolder, place: str) -> Shard:
+def _shard(target: ExportTarget, place: str) -> Shard:
     """The names of a shard. Raises InvalidFile when it is not what its digest says."""
     if place == NO_SHARD:
         return {}
@@ -294,7 +292,7 @@ def _shard(target: ExportFolder, place: str) -> Shard:
     return checked(data, Shard, shard_path(place))
 
 
-def _page(target: ExportFolder, place: str) -> PluginPage | None:
+def _page(target: ExportTarget, place: str) -> PluginPage | None:
     """The page of an earlier export, None when it is not what its digest says."""
     data = target.read(page_path(place)) or b""
     try:
@@ -327,7 +325,7 @@ def _serial(repo: Repository, commit: str, before: Root | None, said: int | None
         steps, at = steps + 1, parents[0]
 
 
-def _publish(target: ExportFolder, data: bytes, edition: Edition) -> None:
+def _publish(target: ExportTarget, data: bytes, edition: Edition) -> None:
     """The root, after everything that it stands on."""
     old = target.read(ROOT)
     signature = None

@@ -58,10 +58,13 @@ class ExportFolder:
             if (self.root / path).exists():
                 os.utime(self.root / path, (when, when))
 
-    def files(self, folder: str) -> Iterator[Path]:
-        """The files directly in a folder, sorted; none when there is no folder."""
-        if (self.root / folder).is_dir():
-            yield from sorted(self.root.joinpath(folder).iterdir())
+    def retired(self, folder: str, before: int) -> Iterator[str]:
+        """The files directly in a folder that were written or retired before then, sorted."""
+        place = self.root / folder
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            with storage_errors(path):
+                if path.stat().st_mtime <= before:
+                    yield f"{folder}/{path.name}"
 
     def settle(self) -> None:
         """All that was written is on the disk when this returns."""

@@ -25,9 +25,9 @@ from heimnetz_git.model.finding import Location, Problem
 from heimnetz_git.model.names import shard
 from heimnetz_git.model.release import Artifact
 from heimnetz_git.registry import pages
-from heimnetz_git.registry.export_folder import ExportFolder
 from heimnetz_git.registry.export_page import original
 from heimnetz_git.registry.export_root import checked, digest, read_root, unix, who_signed
+from heimnetz_git.registry.export_target import ExportTarget, target_of
 from heimnetz_git.registry.export_wheels import metadata_of, metadata_path
 from heimnetz_git.storage.repo_objects import object_id
 from heimnetz_git.trust.allowed_signers import Signer, fingerprint
@@ -50,14 +50,16 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
-def verify(folder: Path, *, at: int, signers: Iterable[Signer] | None = None) -> Verified:
-    """Recomputes all that the export in ``folder`` says, without the registry.
+def verify(
+    place: Path | ExportTarget, *, at: int, signers: Iterable[Signer] | None = None
+) -> Verified:
+    """Recomputes all that an export says, without the registry.
 
     ``at`` is the Unix time to judge its expiry and signature by. With ``signers`` the root must be
     signed by one of them. Wheels that are missing are a problem too: one that the registry lacks
     itself cannot be had from its export. Raises StorageError.
     """
-    job = _Verification(ExportFolder(folder))
+    job = _Verification(target_of(place))
     data = job.folder.read(ROOT)
     if data is None:
         job.problem("missing", ROOT, "There is no root.json: this is no export.")
@@ -71,9 +73,9 @@ def verify(folder: Path, *, at: int, signers: Iterable[Signer] | None = None) ->
         job.signature(data, signers, at)
     if unix(root.expires) <= at:
         job.problem("expired", ROOT, f"It expired at {root.expires}.")
-    for number, place in enumerate(root.shards):
-        if place != NO_SHARD:
-            job.shard(number, place)
+    for number, digest_of_shard in enumerate(root.shards):
+        if digest_of_shard != NO_SHARD:
+            job.shard(number, digest_of_shard)
     job.names()
     return job.verified(root)
 
@@ -81,7 +83,7 @@ def verify(folder: Path, *, at: int, signers: Iterable[Signer] | None = None) ->
 class _Verification:
     """One look at an export; collects problems as it goes."""
 
-    def __init__(self, folder: ExportFolder) -> None:
+    def __init__(self, folder: ExportTarget) -> None:
         self.folder = folder
         self.signer = ""
         self._problems: list[Problem] = []

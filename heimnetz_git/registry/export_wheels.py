@@ -9,8 +9,8 @@ from heimnetz_git.errors import CorruptRepository
 from heimnetz_git.model.export import PluginPage
 from heimnetz_git.model.layout import classify
 from heimnetz_git.model.release import Artifact
-from heimnetz_git.registry.export_folder import ExportFolder
 from heimnetz_git.registry.export_root import digest
+from heimnetz_git.registry.export_target import ExportTarget
 from heimnetz_git.storage.archive import open_archive
 from heimnetz_git.storage.repo import Repository
 
@@ -45,7 +45,7 @@ class Wheels:
     A wheel that is not of the size and SHA-256 that its release says is missing too.
     """
 
-    def __init__(self, repo: Repository, tree: str, target: ExportFolder, *, recheck: bool) -> None:
+    def __init__(self, repo: Repository, tree: str, target: ExportTarget, *, recheck: bool) -> None:
         """With ``recheck``, wheels that are there already are copied again if they are damaged."""
         self._repo, self._tree, self._target = repo, tree, target
         self._recheck = recheck

@@ -158,6 +158,12 @@ class _Request:
             raise FileMissing(
                 f"There is no file {self.shown}.", hint="Check the address.", url=self.shown
             )
+        if response.status == 403:  # also what a bucket says of what is not there
+            raise FileMissing(
+                f"There is no file {self.shown}, or not for everybody: the server answers 403.",
+                hint="Check the address; a bucket must let everybody read its objects.",
+                url=self.shown,
+            )
         if response.status in BUSY:
             raise TryAgain(f"the server answers {response.status}")
         goes_on = f"bytes {len(self._have)}-"
