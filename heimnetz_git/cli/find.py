@@ -18,6 +18,7 @@ from heimnetz_git.model.lock import Candidate
 from heimnetz_git.model.permission import describe
 from heimnetz_git.model.registry import PluginEntry
 from heimnetz_git.model.release import PLUGIN_TYPES, Need
+from heimnetz_git.model.versionkey import is_prerelease
 
 __all__ = ["info", "permissions", "search"]
 
@@ -128,10 +129,8 @@ def pick(releases: Sequence[Candidate], version: str, name: str) -> Candidate:
             name=name,
             version=version,
         )
-    from heimnetz_git.model.version import parse_version
-
     good = [candidate for candidate in releases if candidate.yanked is None]
-    stable = [one for one in good if not parse_version(one.release.version).is_prerelease]
+    stable = [one for one in good if not is_prerelease(one.release.version)]
     return (stable or good or list(releases))[0]
 
 

@@ -180,6 +180,9 @@ def _values(data: bytes, kind: type[msgspec.Struct], path: Path) -> dict[str, An
     """What a file sets, as plain data; checked as the kind that it is."""
     from heimnetz_git.storage import yamlfile
 
+    written = yamlfile.canonical(data, kind)
+    if written is not None:  # what it says is what it sets: the form leaves defaults out
+        return _rooted(msgspec.to_builtins(written), path.parent)
     try:
         raw = yamlfile.parse(data, str(path))
         if raw is None:

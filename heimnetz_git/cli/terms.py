@@ -81,7 +81,7 @@ def parse_wishes(texts: Iterable[str]) -> dict[str, str]:
 
     Raises InvalidName for what is none of them.
     """
-    from heimnetz_git.model.version import parse_range
+    from heimnetz_git.model.ranges import check_range
 
     found: dict[str, str] = {}
     for text in texts:
@@ -89,7 +89,7 @@ def parse_wishes(texts: Iterable[str]) -> dict[str, str]:
         name, at_sign, version = text[:at].strip().partition("@")
         span = f"=={version}" if at_sign else text[at:].strip()
         try:
-            parse_range(span)
+            check_range(span)
         except ValueError as error:
             raise InvalidName(
                 f"{printable(text)!r} is no plugin with a version range: {error}.",

@@ -18,7 +18,8 @@ from heimnetz_git.model import grant
 from heimnetz_git.model.limits import period as as_period
 from heimnetz_git.model.limits import seconds, size_in_bytes
 from heimnetz_git.model.names import plugin_name
-from heimnetz_git.model.version import parse_range, parse_version, release_version
+from heimnetz_git.model.ranges import check_range
+from heimnetz_git.model.versionkey import check_version, sort_key
 
 __all__ = [
     "Fault",
@@ -285,9 +286,9 @@ def _inner_schemas(value: dict[str, Any], depth: int) -> Iterator[Fault]:
             yield fault._replace(path=f".items{fault.path}")
 
 
-version = parsed(release_version, "invalid-version", "MAJOR.MINOR.PATCH, such as 1.2.0")
-any_version = parsed(parse_version, "invalid-version", "a version such as 3.11.7")
-version_range = parsed(parse_range, "invalid-range", "a range such as '>=1.2,<2'")
+version = parsed(sort_key, "invalid-version", "MAJOR.MINOR.PATCH, such as 1.2.0")
+any_version = parsed(check_version, "invalid-version", "a version such as 3.11.7")
+version_range = parsed(check_range, "invalid-range", "a range such as '>=1.2,<2'")
 license_expression = parsed(_license, "invalid-license", "an SPDX expression such as MIT")
 requirement = parsed(_requirement, "invalid-requirement", "a requirement such as zeroconf>=0.130")
 size = parsed(size_in_bytes, "invalid-size", "a size such as 64M")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -20,7 +21,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
     host: dict[str, str]
     python: str
-    tags: tuple[str, ...]
+    tags: Sequence[str]
     platform: str
 
 

@@ -68,6 +68,7 @@ def contains(text: str, version: str) -> bool:
     return all((low <= key and (high is None or key < high)) != no for low, high, no in spans)
 
 
+@lru_cache(maxsize=1 << 14)
 def check_range(text: str) -> None:
     """Raises ValueError with a sentence when ``text`` is no range."""
     if _spans(text) is None:

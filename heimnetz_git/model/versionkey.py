@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "FINAL",
     "PAST_POSTS",
+    "check_version",
     "final_numbers",
     "is_prerelease",
     "prefix",
@@ -47,6 +48,14 @@ def quick_key(text: str) -> bytes | None:
     numbers = tuple(map(int, found[1].split(".")))
     key = prefix(numbers + (0,) * (3 - len(numbers)))
     return key + (_LETTER[found[2]] + _number(int(found[3])) + _NO_MORE if found[2] else FINAL)
+
+
+def check_version(text: str) -> None:
+    """Raises ValueError with a sentence when ``text`` is no PEP 440 version, in any spelling."""
+    if quick_key(text) is None:
+        from heimnetz_git.model.version import parse_version  # loads packaging
+
+        parse_version(text)
 
 
 def _sort_key(version: str) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from heimnetz_git.model.lock import Environment
 from heimnetz_git.model.release import Artifact, Release
 
@@ -19,7 +17,7 @@ def best_artifact(release: Release, environment: Environment) -> Artifact | None
 
     Of two that fit equally well the higher build number wins, then the later file name.
     """
-    ranks = _ranks(environment.tags)
+    ranks = _ranks(tuple(environment.tags))
     best: tuple[int, Build, str] | None = None
     chosen: Artifact | None = None
     for artifact in release.artifacts:
@@ -44,6 +42,8 @@ def _ranks(tags: tuple[str, ...]) -> dict[str, int]:
 @lru_cache(maxsize=1 << 14)
 def _wheel(file: str) -> tuple[frozenset[str], Build]:
     """The tags and the build number in a wheel's name; no tags if it is not a wheel's name."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
     try:
         _, _, build, tags = parse_wheel_filename(file)
     except InvalidWheelFilename:

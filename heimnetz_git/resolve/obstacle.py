@@ -45,13 +45,13 @@ def latest_moment(exclude_newer: str) -> str:
 
 
 def found_against(
-    outline: Outline, environment: Environment, tags: frozenset[str], exclude_newer: str
+    outline: Outline, environment: Environment, exclude_newer: str
 ) -> dict[Obstacle, int]:
     """The releases that each obstacle stops, as masks; 0 for none."""
     masks = dict.fromkeys(Obstacle, 0)
     for fits in outline.fits:
         mask = from_mask(fits.mask)
-        for obstacle in _unfit(fits, environment, tags):
+        for obstacle in _unfit(fits, environment):
             masks[obstacle] |= mask
     masks[Obstacle.YANKED] = from_mask(outline.yanked)
     masks[Obstacle.PRERELEASE] = from_mask(outline.prereleases)
@@ -60,7 +60,7 @@ def found_against(
     return masks
 
 
-def _unfit(fits: Fits, environment: Environment, tags: frozenset[str]) -> list[Obstacle]:
+def _unfit(fits: Fits, environment: Environment) -> list[Obstacle]:
     found = []
     for api, wanted in fits.host:
         if api not in environment.host or not contains(wanted, environment.host[api]):
@@ -68,7 +68,7 @@ def _unfit(fits: Fits, environment: Environment, tags: frozenset[str]) -> list[O
             break
     if not contains(fits.python, environment.python):
         found.append(Obstacle.PYTHON)
-    if tags.isdisjoint(fits.tags):
+    if not any(tag in environment.tags for tag in fits.tags):
         found.append(Obstacle.PLATFORM)
     return found
 

@@ -109,7 +109,6 @@ class Pool:
         self.request = request
         self.excused = excused
         self._universe: Outlined = outlined(universe)
-        self._tags = frozenset(environment.tags)
         self._tables: dict[str, Table] = {}
         self._outlines: dict[str, tuple[Outline, str]] = {}
         self._matching: dict[tuple[str, str], int] = {}
@@ -280,7 +279,7 @@ class Pool:
 
     def _blocked(self, table: Table) -> dict[Obstacle, int]:
         request, name = self.request, table.name
-        masks = found_against(table.outline, self.environment, self._tags, request.exclude_newer)
+        masks = found_against(table.outline, self.environment, request.exclude_newer)
         finals = table.full & ~(masks[Obstacle.PRERELEASE] | masks[Obstacle.YANKED])
         asked = (request.range_on(name), request.constraints.get(name, ""))
         if request.prereleases or not finals or any(map(names_prerelease, asked)):

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from heimnetz_git.model.ranges import check_range
 from heimnetz_git.model.release import Artifact, Change, Release, Source
-from heimnetz_git.model.version import parse_range
 
 __all__ = ["SHAPES"]
 
@@ -96,7 +96,7 @@ def _need(line: str) -> tuple[str, str] | None:
     if match is None or len(match[1]) > 64:
         return None
     try:
-        parse_range(match[2])
+        check_range(match[2])
     except ValueError:
         return None
     return match[1], match[2]

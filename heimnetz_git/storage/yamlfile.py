@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,11 +18,23 @@ from heimnetz_git.storage.yamlfile_edit import edit
 from heimnetz_git.storage.yamlfile_nodes import Node, nodes
 from heimnetz_git.storage.yamlfile_parse import Bounds, Doubt, values
 
-__all__ = ["Bounds", "dump", "edit", "parse", "read", "read_file"]
+__all__ = ["Bounds", "canonical", "dump", "edit", "parse", "read", "read_file"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 _BOUNDS = Bounds()
 FORMAT = 1
+# Lines of comment or of nothing. No value of the canonical form spans lines, so these are in none.
+_ASIDE = re.compile(rb"^ *(?:#(?:[ -~]|[\xc3-\xdf][\x80-\xbf])*+)?\n", re.MULTILINE)
+
+
+def canonical(data: bytes, kind: type[T]) -> T | None:
+    """The value of a file in canonical form, blank lines and lines of comment aside; else None.
+
+    No YAML library is loaded, and None says nothing about the file.
+    """
+    if b"#" in data or b"\n\n" in data:
+        data = _ASIDE.sub(b"", data)
+    return canonical_reader.read(data, kind)
 
 
 def parse(data: bytes, source: str, *, limits: Bounds = _BOUNDS) -> object:
@@ -48,7 +61,7 @@ def read(
     problems of the file, each with its place, or FormatTooNew for a later ``format``.
     """
     if limits is _BOUNDS:  # the canonical form keeps those bounds, and has no unknown keys
-        written = canonical_reader.read(data, kind)
+        written = canonical(data, kind)
         if written is not None:
             return written
     try:

@@ -14,10 +14,11 @@ from ruamel.yaml import YAML
 
 from benchmarks.universe import Universe
 from heimnetz_git.model.check import check
-from heimnetz_git.model.registry import PluginEntry, Record
+from heimnetz_git.model.registry import Owner, PluginEntry, Record
 from heimnetz_git.model.release import Artifact, Change, Release, Source
 from heimnetz_git.storage.canonical import dump
 from heimnetz_git.storage.canonical_reader import read
+from heimnetz_git.storage.yamlfile import canonical
 from heimnetz_git.storage.yamlfile_parse import Bounds, Doubt, values
 from tests.properties.test_yaml_roundtrip import DATA, SCALARS, TEXTS, TRICKY
 from tests.valuekit import EXAMPLES, RELEASE
@@ -225,3 +226,34 @@ def test_what_is_new_in_each_release_is_read_as_the_parser_reads_it(
     for fields in ({"source": source}, {"artifacts": artifacts}, {"changes": changes}):
         agree(dump(msgspec.structs.replace(RELEASE, **fields)), Release)
     agree(dump(msgspec.structs.replace(RELEASE, requires=requires)), Release)
+
+
+ASIDE = st.one_of(
+    st.just(""),
+    st.text(" ", max_size=6),
+    st.builds("{}#{}".format, st.text(" ", max_size=6), st.text(max_size=20)),
+    st.sampled_from(
+        ["# Für später", "#\tno", "  # 1\r", "#\x85", "#\u2028", "---", "# \ud800", "\t"]
+    ),
+)
+
+
+@MANY
+@given(st.data())
+def test_lines_of_comment_stand_aside(data: st.DataObject) -> None:
+    """Wherever people put them: what is read with them is what the parser reads with them."""
+    whole, kind = data.draw(st.sampled_from(CORPUS))
+    lines = whole.decode().split("\n")
+    for _ in range(data.draw(st.integers(1, 4))):
+        lines.insert(data.draw(st.integers(0, len(lines) - 1)), data.draw(ASIDE))
+    written = "\n".join(lines).encode("utf-8", "surrogatepass")
+    found = canonical(written, kind)
+    assert found is None or exactly(found) == exactly(slowly(written, kind))
+
+
+def test_what_people_comment_is_read_without_the_parser() -> None:
+    """The usual ways to comment a file of settings."""
+    written = b'# Mine.\n\nname: a\n  # Below.\nid: "1"\n#name: b\n'
+    assert canonical(written, Owner) == Owner("a", "1")
+    assert canonical(b"name: a # no\n", Owner) is None
+    assert canonical(b"name: a\n\t# no\n", Owner) is None
