@@ -15,6 +15,7 @@ from heimnetz_git.model.finding import Location, Step
 from heimnetz_git.scan.apis import ANY_LAST, BY_NAME, USES, Api, Kind
 from heimnetz_git.scan.atoms import HOLE, UNKNOWN, Argument, Known, Ref, Seq, plain
 from heimnetz_git.scan.program import Event, Program
+from heimnetz_git.scan.tables import Module
 from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = [
@@ -66,30 +67,31 @@ def kinds_of(program: Program, event: Event) -> Iterator[Kind]:
 
 def _of_event(program: Program, event: Event) -> Iterator[Capability]:
     if event.api.endswith(".<computed>") or event.api == "<computed module>":
-        yield _capability(Kind.REFLECTION, event, "")
+        yield _capability(program, Kind.REFLECTION, event, "")
     for api in BY_NAME.get(event.api, ()):
         kind = _refined(program, api, event)
         for target in _targets(program, kind, api, event):
             if kind is Kind.LISTEN and event.api.endswith(".bind") and target == "0":
                 continue  # asks the system for any free port: how a client begins
-            yield _capability(kind, event, target)
+            yield _capability(program, kind, event, target)
 
 
-def _capability(kind: Kind, event: Event, target: str) -> Capability:
+def _capability(program: Program, kind: Kind, event: Event, target: str) -> Capability:
     early = event.scope.is_import_time
-    return Capability(kind, event.api, event.location, target, early, _chain(event))
+    return Capability(kind, event.api, event.location, target, early, _chain(program, event))
 
 
-def _chain(event: Event) -> tuple[Step, ...]:
+def _chain(program: Program, event: Event) -> tuple[Step, ...]:
     """Who calls the function that the event stands in, up to three floors."""
     steps: list[Step] = []
     scope = event.scope
     for _floor in range(3):
         while scope.kind not in ("function", "module") and scope.parent is not None:
             scope = scope.parent
-        if scope.kind != "function" or not scope.calls:
+        callers = program.machine.callers(scope) if scope.kind == "function" else ()
+        if not callers:
             break
-        call, caller, _ = scope.calls[0]
+        call, caller, _, _ = callers[0]
         place = Location(caller.module.file, *caller.module.place(call))
         steps.append(Step(place, f"calls {scope.node.name}()"))
         scope = caller
@@ -107,14 +109,28 @@ def _of_uses(program: Program) -> Iterator[Capability]:
                         place = Location(module.file, *module.place(node))
                         early = scope.is_import_time
                         yield Capability(USES[atom.name], atom.name, place, "", early)
+        names = _environ_names(module)
         for item, scope, _ in module.subscripts:
-            yield from _environment(program, item, scope)
+            base = item.value
+            if getattr(base, "attr", "") == "environ" or getattr(base, "id", "") in names:
+                yield from _environment(program, item, scope)
+
+
+def _environ_names(module: Module) -> set[str]:
+    """The names by which a module knows the environment."""
+    return {
+        name
+        for scope in (module.scope, *module.scopes.values())
+        for name, bindings in scope.names.items()
+        if any(
+            (how == "import" and what.endswith("environ"))
+            or (how == "value" and getattr(what, "attr", "") == "environ")
+            for how, what, _ in bindings
+        )
+    }
 
 
 def _environment(program: Program, node: ast.Subscript, scope: Any) -> Iterator[Capability]:
-    name = getattr(node.value, "attr", None) or getattr(node.value, "id", "")
-    if name != "environ" and not isinstance(node.value, ast.Name):
-        return
     for atom in program.machine.value(node.value, scope):
         if isinstance(atom, Ref) and atom.name == "os.environ":
             key = plain(program.machine.value(node.slice, scope))

@@ -92,9 +92,11 @@ def _expr(_: Module, node: Any, _scope: Scope, _guard: Guard | None) -> _Moved:
 
 
 def _call(module: Module, node: Any, scope: Scope, guard: Guard | None) -> _Moved:
-    module.calls.append(CallSite(node, scope, guard))
     function = node.func
-    if function.__class__ is ast.Attribute and function.attr in MUTATORS:
+    kind = function.__class__
+    word = function.attr if kind is ast.Attribute else function.id if kind is ast.Name else ""
+    module.calls.append(CallSite(node, scope, guard, word))
+    if kind is ast.Attribute and word in MUTATORS:
         name = written(function.value)
         if name:
             into = module.mutations.setdefault(name, [])

@@ -199,10 +199,10 @@ def _binding(walk: _Walk, binding: Binding, scope: Scope, node: ast.AST) -> None
         _binding(walk, what, scope, node)
     elif how == "param":
         index, name = where
-        for call, at, bound in what.calls[:8]:
+        for call, at, bound, _ in walk.machine.callers(what)[:8]:
             _argument(walk, call, at, index - bound, name, node)
     elif how == "rest":
-        for call, at, _ in what.calls[:8]:
+        for call, at, _, _ in walk.machine.callers(what)[:8]:
             for one in (*call.args, *(word.value for word in call.keywords)):
                 walk.push(one, at, id(node))
 

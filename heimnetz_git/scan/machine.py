@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from heimnetz_git.scan.atoms import (
     Argument,
@@ -27,9 +28,9 @@ from heimnetz_git.scan.atoms import (
     Ref,
     Seq,
 )
-from heimnetz_git.scan.tables import Binding, Module, Scope
+from heimnetz_git.scan.tables import Binding, Guard, Module, Scope
 
-__all__ = ["MOST_ATOMS", "Handler", "Machine", "Spent", "canonical"]
+__all__ = ["MOST_ATOMS", "Caller", "Handler", "Machine", "Spent", "canonical"]
 
 MOST_ATOMS = 6
 MOST_BINDINGS = 24
@@ -39,6 +40,16 @@ FUEL = 240_000  # steps on plain data for one module
 STEPS = 3_000_000  # all steps for one module
 Frame = dict[str, Atoms]
 Handler = Callable[["Machine", Any, Scope], Atoms]
+
+
+class Caller(NamedTuple):
+    """A call of an own function; ``bound`` says that ``self`` is given by itself."""
+
+    node: ast.Call
+    scope: Scope
+    bound: bool
+    guard: Guard | None
+
 
 _BUILTINS = frozenset(dir(builtins)) | {
     "__builtins__", "__loader__", "__spec__", "unicode", "long", "raw_input", "execfile", "reload",
@@ -77,6 +88,7 @@ _CARRIED = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=16384)
 def canonical(name: str) -> str:
     """The one name by which the tables know a function, however it was reached."""
     first, dot, rest = name.partition(".")
@@ -114,6 +126,7 @@ class Machine:
         self.handlers = handlers
         self.replayer = replayer
         self.applier = applier
+        self.callers: Callable[[Scope], Sequence[Caller]] = lambda _: ()
         self.memo: dict[int, Atoms] = {}
         self.names: dict[tuple[int, str], Atoms] = {}
         self.frame: Frame | None = None
@@ -270,7 +283,7 @@ class Machine:
         if index == 0 and owner is not None and owner.kind == "class" and name in ("self", "cls"):
             return (Instance(owner) if name == "self" else Class(owner),)
         found: list[Atom] = []
-        for node, at, bound in scope.calls[:MOST_CALLERS]:
+        for node, at, bound, _ in self.callers(scope)[:MOST_CALLERS]:
             argument = argument_of(node, index - bound, name)
             if argument is not None:
                 found.extend(one for one in self.value(argument, at) if one not in found)

@@ -9,32 +9,34 @@ from typing import NamedTuple
 
 from heimnetz_git.model.finding import Location
 from heimnetz_git.scan.apis import BY_NAME, LAST
-from heimnetz_git.scan.atoms import Argument, Atom, Atoms, Class, Func, Partial, Ref, plain
+from heimnetz_git.scan.atoms import Argument, Atom, Atoms, Partial, Ref, plain
+from heimnetz_git.scan.callers import BUILTIN_CALLABLES, Callers, handed_on
 from heimnetz_git.scan.calls import apply, called, unfold_partial
 from heimnetz_git.scan.expressions import HANDLERS
 from heimnetz_git.scan.loops import LOOPS
 from heimnetz_git.scan.machine import Machine, arguments
 from heimnetz_git.scan.replay import replay
-from heimnetz_git.scan.tables import CallSite, Guard, Module, Scope
+from heimnetz_git.scan.tables import Binding, CallSite, Guard, Module, Scope, word_of
 from heimnetz_git.scan.unfold import Layer, embedded, unfolded
 
 __all__ = ["Event", "Program"]
 
 MOST_LAYERS = 48
-MOST_CALLERS = 24
-MOST_IN_DEPTH = 40  # modules of a program that is gone through twice, with replays everywhere
+MOST_IN_DEPTH = 40  # modules of a program that is gone through with replays everywhere
 _HANDLERS = {**HANDLERS, **LOOPS, ast.Call: called}
 _HOT = frozenset({"exec", "eval", "compile", "__import__", "getattr", "globals", "chr", "vars"})
-_CALLERS = frozenset(
-    {"Thread", "Timer", "Process", "submit", "map", "filter", "reduce", "register", "call_soon",
-     "call_later", "run_in_executor", "start_new_thread", "apply", "starmap", "call", "partial",
-     "to_thread"}
+_ACTING = frozenset(name.rpartition(".")[2] for name in BY_NAME)
+# Words of too many other things: handed over, they are looked at when they are imported.
+_COMMON = frozenset(
+    {"get", "run", "load", "read", "open", "request", "update", "head", "options", "delete", "put",
+     "post", "patch", "stream", "query", "version", "files", "time", "main", "values", "items",
+     "keys", "pop", "copy", "call", "connect", "send", "local", "client", "process", "link", "push"}
+) - BUILTIN_CALLABLES  # fmt: skip
+# Calls that may give a function: a name bound to one of them is looked into.
+_MAKERS = frozenset(
+    {"getattr", "__import__", "import_module", "partial", "methodcaller", "attrgetter", "eval",
+     "vars", "globals", "__getattribute__", "resolve_name", "load_module", "type", "staticmethod"}
 )  # fmt: skip
-_COMMON = frozenset({"get", "append", "run", "insert", "map", "load", "write"})
-_CALLBACKS = frozenset(
-    {"target", "func", "function", "callback", "fn", "key", "default", "default_factory"}
-)
-_BUILTIN_CALLABLES = frozenset({"exec", "eval", "compile", "__import__", "open", "getattr"})
 
 
 class Event(NamedTuple):
@@ -80,13 +82,12 @@ class Program:
         self.modules = list(modules)
         named = {module.name: module for module in self.modules if module.name}
         self.machine = Machine(named, _HANDLERS, replay, apply)
-        self.defined = {name for module in self.modules for name in module.defined}
+        self.callers = Callers(self.machine, self.modules)
         self.events: list[Event] = []
         self.layers: list[Layer] = []
         self.spent: list[str] = []
         self.small = len(self.modules) <= MOST_IN_DEPTH and any(map(_is_hot, self.modules))
-        for _round in range(2 if len(self.modules) <= MOST_IN_DEPTH else 1):
-            self._link()
+        self.words = set(LAST).union(*map(_stored_words, self.modules))
         self._collect()
         self.by_api: dict[str, list[Event]] = {}
         self.by_module: dict[int, list[Event]] = {}
@@ -123,95 +124,13 @@ class Program:
         """Drop all tables, which hold on to each other: the memory is free at once."""
         self.machine.forget()
         self.machine.kept.clear()
+        self.callers.forget()
         for module in self.modules:
-            for scope in (module.scope, *module.scopes.values()):
-                scope.names.clear()
-                scope.calls.clear()
-                scope.attributes.clear()
-                scope.returns.clear()
-                scope.results = scope.parent = None
-            module.scopes.clear()
-            module.calls.clear()
-            module.attributes.clear()
+            module.drop()
+        self.layers.clear()
+        self.by_module.clear()
         self.events.clear()
         self.by_api.clear()
-
-    def _link(self) -> None:
-        """Note for each own function who calls it."""
-        found: dict[int, tuple[Scope, list[tuple[ast.Call, Scope, bool]]]] = {}
-        for module in self.modules:
-            self.machine.refuel(hot=self.small or _is_hot(module))
-            for site in module.calls:
-                if not self._matters(site.node):
-                    continue
-                for node, function in self._functions(site):
-                    target = self._own(function)
-                    if target is not None:
-                        scope, bound = target
-                        callers = found.setdefault(id(scope), (scope, []))[1]
-                        if len(callers) < MOST_CALLERS:
-                            callers.append((node, site.scope, bound))
-        for scope, callers in found.values():
-            scope.calls = callers
-        self.machine.forget()
-
-    def _own(self, function: Atom) -> tuple[Scope, bool] | None:
-        if isinstance(function, Func):
-            return function.scope, function.bound
-        if isinstance(function, Class):
-            for one in function.scope.names.get("__init__", ()):
-                if one.how == "def":
-                    return one.what, True
-        return None
-
-    def _matters(self, node: ast.Call) -> bool:
-        """Whether a call may be of anything known: most are told from their last word."""
-        function = node.func
-        if function.__class__ is ast.Attribute:
-            return function.attr in LAST or function.attr in self.defined or bool(node.keywords)
-        return True
-
-    def _functions(self, site: CallSite) -> Iterator[tuple[ast.Call, Atom]]:
-        """What a call calls, and what the callee may call in turn: callbacks in its arguments."""
-        node = site.node
-        function = node.func
-        skipped = function.__class__ is ast.Attribute and not (
-            function.attr in LAST or function.attr in self.defined
-        )
-        if not skipped:
-            for atom in self.machine.value(function, site.scope):
-                yield node, atom
-        last = getattr(function, "attr", "") or getattr(function, "id", "")
-        for index, argument in enumerate(node.args):
-            if last in _CALLERS or self._is_callback(argument, site.scope):
-                inner = ast.Call(argument, _following(node, index), [])
-                yield from self._callback(inner, node, site)
-        for word in node.keywords:
-            if word.arg in _CALLBACKS or self._is_callback(word.value, site.scope):
-                given = next((one.value for one in node.keywords if one.arg == "args"), None)
-                more = given.elts if isinstance(given, ast.Tuple | ast.List) else []
-                yield from self._callback(ast.Call(word.value, list(more), []), node, site)
-
-    def _callback(
-        self, inner: ast.Call, node: ast.Call, site: CallSite
-    ) -> Iterator[tuple[ast.Call, Atom]]:
-        ast.copy_location(inner, node)
-        self.machine.kept.append(inner)
-        for atom in self.machine.value(inner.func, site.scope):
-            if isinstance(atom, Func) or (isinstance(atom, Ref) and atom.name in BY_NAME):
-                yield inner, atom
-
-    def _is_callback(self, node: ast.expr, scope: Scope) -> bool:
-        if isinstance(node, ast.Name):
-            if node.id in _BUILTIN_CALLABLES or node.id in self.defined:
-                return True
-            return any(
-                one.how == "import" and one.what.rpartition(".")[2] in LAST
-                for one in scope.module.scope.names.get(node.id, ())
-            )
-        if not isinstance(node, ast.Attribute) or node.attr in _COMMON:
-            return False
-        return node.attr in LAST or node.attr in self.defined
 
     def _collect(self) -> None:
         """Every call that leaves the submission; what unfolds to code is gone through as well."""
@@ -221,9 +140,8 @@ class Program:
             self.machine.refuel(hot=self.small or _is_hot(module))
             first = len(self.events)
             for site in self._sites(module):
-                if self._matters(site.node):
-                    for node, function in self._functions(site):
-                        self._note(function, node, site, 0)
+                for function in self.machine.value(site.node.func, site.scope):
+                    self._note(function, site.node, site, 0)
             for layer in (*self._unfold(module, first), *embedded(module)):
                 if len(self.layers) >= MOST_LAYERS:
                     self.spent.append(module.file)
@@ -231,21 +149,66 @@ class Program:
                     self.layers.append(layer)
                     queue.append(layer.module)
                     self.modules.append(layer.module)
-                    self.defined |= layer.module.defined
+                    self.callers.add(layer.module)
+                    self.words |= _stored_words(layer.module)
             if self.machine.spent:
                 self.spent.append(module.file)
 
-    def _sites(self, module: Module) -> Iterator[CallSite]:
-        yield from (
-            sorted(module.calls, key=lambda one: (one.node.lineno, one.node.col_offset))
-            if module.at is None
-            else module.calls
-        )
+    def _sites(self, module: Module) -> list[CallSite]:
+        """The calls of a module that may reach outside, told from their words, by place."""
+        words, found = self.words, []
+        callbacks = _callback_names(module)
+        for site in module.calls:
+            word = site.word
+            if not word or word in words or (
+                site.node.func.__class__ is ast.Name and self._is_bound(word, site.scope)
+            ):  # fmt: skip
+                found.append(site)
+            node = site.node
+            for given in node.args:
+                kind = given.__class__
+                if (kind is ast.Name or kind is ast.Attribute) and word_of(given) in callbacks:
+                    found.extend(self._handed(site, given))
+            for keyword in node.keywords:
+                if word_of(keyword.value) in callbacks:
+                    found.extend(self._handed(site, keyword.value))
         for decorator, scope, inner in module.decorators:
-            name = ast.Name(inner.node.name)
-            node = ast.copy_location(ast.Call(decorator, [name], []), decorator)
-            self.machine.kept.append(node)
-            yield CallSite(node, scope, None)
+            word = word_of(decorator)
+            if not word or word in words:
+                name = ast.Name(inner.node.name)
+                call = ast.copy_location(ast.Call(decorator, [name], []), decorator)
+                self.machine.kept.append(call)
+                found.append(CallSite(call, scope, None))
+        return sorted(found, key=_position)
+
+    def _is_bound(self, word: str, scope: Scope) -> bool:
+        """Whether a name that is called may be one from outside by another name."""
+        at: Scope | None = scope
+        while at is not None:
+            bindings = at.names.get(word)
+            if bindings is not None:
+                return any(self._may_leave(one) for one in bindings)
+            at = at.parent
+        return False
+
+    def _may_leave(self, binding: Binding) -> bool:
+        if binding.how == "import":
+            base, _, last = binding.what.rpartition(".")
+            module = self.machine.modules.get(base)
+            if module is None:
+                return last in LAST
+            known = module.scope.names.get(last, ())
+            return any(one.how not in ("def", "class") for one in known)
+        return binding.how not in ("def", "class")
+
+    def _handed(self, site: CallSite, given: ast.expr) -> Iterator[CallSite]:
+        """The call of a function from outside that is handed over to be called."""
+        for atom in self.machine.value(given, site.scope):
+            if isinstance(atom, Ref) and atom.name in BY_NAME:
+                inner = handed_on(site.node, given)
+                self.machine.kept.append(inner)
+                yield CallSite(inner, site.scope, site.guard)
+                return
 
     def _note(self, function: Atom, node: ast.Call, site: CallSite, depth: int) -> None:
         if isinstance(function, Partial) and depth < 4:
@@ -279,13 +242,44 @@ class Program:
 def _is_hot(module: Module) -> bool:
     """Whether a module makes code, or reaches names by text."""
     return module.depth > 0 or any(
-        site.node.func.__class__ is ast.Name and site.node.func.id in _HOT for site in module.calls
+        site.word in _HOT and site.node.func.__class__ is ast.Name for site in module.calls
     )
 
 
-def _following(node: ast.Call, index: int) -> list[ast.expr]:
-    """The arguments after a callback, which most callees hand on to it; of map, an element."""
-    rest = list(node.args[index + 1 :])
-    if isinstance(node.func, ast.Name) and node.func.id in ("map", "filter") and rest:
-        return [ast.copy_location(ast.Subscript(rest[0], ast.Constant(0)), rest[0])]
-    return rest
+def _position(site: CallSite) -> tuple[int, int]:
+    return site.node.lineno, site.node.col_offset
+
+
+def _callback_names(module: Module) -> frozenset[str]:
+    """The words by which a module has functions that act and may be handed over."""
+    return (_ACTING - _COMMON | BUILTIN_CALLABLES).union(
+        name
+        for name, bindings in module.scope.names.items()
+        if any(it.how == "import" and it.what.rpartition(".")[2] in _ACTING for it in bindings)
+    )
+
+
+def _stored_words(module: Module) -> set[str]:
+    """Attributes that are bound to what may be a function from outside."""
+    words = {
+        target.attr
+        for target, value, _ in module.stores
+        if target.__class__ is ast.Attribute and _may_act(value)
+    }
+    for scope in module.scopes.values():
+        if scope.kind == "class":
+            words.update(
+                name
+                for name, bindings in scope.names.items()
+                if any(it.how == "value" and _may_act(it.what) for it in bindings)
+            )
+    return words
+
+
+def _may_act(value: ast.expr) -> bool:
+    if isinstance(value, ast.Attribute | ast.Name):
+        return word_of(value) in _ACTING
+    if isinstance(value, ast.Call):
+        word = word_of(value.func)
+        return word in _MAKERS or (word == "" and isinstance(value.func, ast.Call | ast.Subscript))
+    return False

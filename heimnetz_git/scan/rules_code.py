@@ -116,7 +116,7 @@ def dynamic_code(submission: Submission) -> Iterator[Finding]:
     of a computed name on a module that runs things. False alarms: template engines, consoles. Use
     ``json``, ``ast.literal_eval``, a dict of functions or an entry point instead.
     """
-    for event in submission.program.events:
+    for event in submission.program.calls(*_DYNAMIC):
         judged = _dynamic(submission, event)
         if judged is not None:
             severity, message = judged
@@ -128,6 +128,14 @@ def dynamic_code(submission: Submission) -> Iterator[Finding]:
                 hint="Say what can run: a dict of functions, json, ast.literal_eval.",
                 capability=Kind.DYNAMIC,
             )
+
+
+_DYNAMIC = tuple(
+    sorted(
+        {"exec", "eval", "__import__", "importlib.import_module", "marshal.loads", "marshal.load",
+         "types.CodeType", "types.FunctionType"} | _UNPICKLERS | _COMPUTED | _LOADERS
+    )
+)  # fmt: skip
 
 
 def _dynamic(submission: Submission, event: Event) -> tuple[Severity, str] | None:

@@ -175,12 +175,10 @@ def _named_paths(
     for module in submission.program.modules:
         for node, _ in module.texts:
             value = text_of(node)
-            match = CREDENTIALS.search(value.replace("\\", "/")) if len(value) < 300 else None
-            if (
-                match
-                and "/" in value.replace("\\", "/")
-                and not any(match[0] in g for g in granted)
-            ):
+            if len(value) > 300 or ("/" not in value and "\\" not in value):
+                continue
+            match = CREDENTIALS.search(value.replace("\\", "/"))
+            if match and not any(match[0] in g for g in granted):
                 hits.setdefault(module.file, []).append((module.place(node), match[0]))
     for file, places in sorted(hits.items()):
         kinds = {what for _, what in places}

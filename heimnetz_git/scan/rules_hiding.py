@@ -81,7 +81,7 @@ def triggered_payload(submission: Submission) -> Iterator[Finding]:
         grave = event.api in (*_REMOVERS, "exec", "eval", "compile") or any(
             api.kind is Kind.RUN for api in BY_NAME.get(event.api, ())
         )
-        guards = _guards(event) if grave else ()
+        guards = _guards(submission, event) if grave else ()
         for guard, scope in guards:
             labels = flow_into(submission.program, [(guard.test, scope)]).labels()
             fixed = any(_is_date(node) for node in ast.walk(guard.test)) or _dates_behind(
@@ -105,16 +105,14 @@ def triggered_payload(submission: Submission) -> Iterator[Finding]:
                 break
 
 
-def _guards(event: Event) -> Iterator[tuple[Guard, Scope]]:
+def _guards(submission: Submission, event: Event) -> Iterator[tuple[Guard, Scope]]:
     guard = event.guard
     while guard is not None:
         yield guard, event.scope
         guard = guard.outer
-    scope = event.scope
-    for call, caller, _ in scope.calls[:4]:
-        for site in caller.module.calls:
-            if site.node is call and site.guard is not None:
-                yield site.guard, caller
+    for caller in submission.program.machine.callers(event.scope)[:4]:
+        if caller.guard is not None:
+            yield caller.guard, caller.scope
 
 
 def _is_date(node: ast.AST) -> bool:

@@ -11,13 +11,13 @@ from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import BY_NAME, Kind
 from heimnetz_git.scan.atoms import Ref
 from heimnetz_git.scan.flows import texts_in
-from heimnetz_git.scan.program import Event
+from heimnetz_git.scan.program import Event, Program
 from heimnetz_git.scan.signs import (
     AUTOSTART,
     PERSISTENT_COMMAND,
 )
 from heimnetz_git.scan.submission import Submission, found
-from heimnetz_git.scan.tables import text_of
+from heimnetz_git.scan.tables import Scope, text_of
 from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["host_tampering", "module_has", "persistence", "spying"]
@@ -133,25 +133,7 @@ def host_tampering(submission: Submission) -> Iterator[Finding]:
     program = submission.program
     for module in program.modules:
         for target, _value, scope in module.stores:
-            base = target.value if isinstance(target, ast.Attribute | ast.Subscript) else target
-            for atom in program.machine.value(base, scope):
-                if not isinstance(atom, Ref) or not _PATCHED.match(atom.name) or "()" in atom.name:
-                    continue
-                name = _patched_name(atom, target)
-                if name in _HARMLESS_STORES or atom.name == "os.environ":
-                    continue
-                grave = name.removeprefix("builtins.") in _GRAVE or name.startswith("heimnetz_git.")
-                place = Location(module.file, *module.place(target))
-                yield found(
-                    host_tampering,
-                    Severity.HIGH
-                    if grave
-                    else Severity.MEDIUM
-                    if name in BY_NAME
-                    else Severity.LOW,
-                    place,
-                    f"{printable(name)} is replaced for the whole process.",
-                )
+            yield from _replaced(program, target, scope)
     for event in program.events:
         if event.api in ("sys.meta_path.insert", "sys.meta_path.append", "sys.path_hooks.insert"):
             yield found(
@@ -173,6 +155,46 @@ def host_tampering(submission: Submission) -> Iterator[Finding]:
                 event.location,
                 f"{event.api}() looks into other code's objects.",
             )
+
+
+def _replaced(program: Program, target: ast.expr, scope: Scope) -> Iterator[Finding]:
+    base = target.value if isinstance(target, ast.Attribute | ast.Subscript) else target
+    if not _may_be_module(base, scope):
+        return
+    for atom in program.machine.value(base, scope):
+        if not isinstance(atom, Ref) or not _PATCHED.match(atom.name) or "()" in atom.name:
+            continue
+        name = _patched_name(atom, target)
+        if name in _HARMLESS_STORES or atom.name == "os.environ":
+            continue
+        grave = name.removeprefix("builtins.") in _GRAVE or name.startswith("heimnetz_git.")
+        known = Severity.MEDIUM if name in BY_NAME else Severity.LOW
+        yield found(
+            host_tampering,
+            Severity.HIGH if grave else known,
+            Location(scope.module.file, *scope.module.place(target)),
+            f"{printable(name)} is replaced for the whole process.",
+        )
+
+
+_OWN = frozenset({"param", "iter", "def", "class", "opaque", "rest", "default"})
+
+
+def _may_be_module(base: ast.expr, scope: Scope) -> bool:
+    """Whether an expression may be a module from outside, told from its first name."""
+    while isinstance(base, ast.Attribute):
+        base = base.value
+    if not isinstance(base, ast.Name):
+        return True
+    if base.id in ("self", "cls"):
+        return False
+    at: Scope | None = scope
+    while at is not None:
+        bindings = at.names.get(base.id)
+        if bindings is not None:
+            return any(one.how not in _OWN for one in bindings)
+        at = at.parent
+    return True
 
 
 _GRAVE = frozenset(

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.submission import Submission, found
+from heimnetz_git.scan.tables import Module
 
 __all__ = ["confusable_name", "far_code", "foreign_entry", "shadowed_module"]
 _TAKEN_COMMANDS = frozenset(
@@ -79,13 +80,16 @@ _FOREIGN_GROUPS = (
 LARGEST_TEXT = 4 << 20
 
 
+_GAPS = (b" " * 40, b"\t" * 20, b" \t \t \t", b"  \t  \t  \t")
+
+
 def far_code(submission: Submission) -> Iterator[Finding]:
     """Code stands so far to the right that no editor shows it (ATT&CK T1027).
 
     A statement after some hundred spaces on a line that looks harmless. CWE-506.
     """
     for file, data in submission.files.items():
-        if file.endswith((".py", ".pyw")):
+        if file.endswith((".py", ".pyw")) and any(gap in data for gap in _GAPS):
             for match in re.finditer(
                 rb"^[^\n]*?[ \t]{100,};?[ \t]*(?=[^\s#])([^\n]+)", data[:LARGEST_TEXT], re.MULTILINE
             ):
@@ -106,6 +110,11 @@ def far_code(submission: Submission) -> Iterator[Finding]:
                     break
 
 
+# A word from its first letter outside of ASCII on, and what of it may stand before.
+_FOREIGN = re.compile(r"[^\W\x00-\x7f]\w*")
+_BEFORE = re.compile(r"\w{0,80}$")
+
+
 def confusable_name(submission: Submission) -> Iterator[Finding]:
     """A name looks like another or becomes another (CWE-1007, CVE-2021-42694).
 
@@ -117,26 +126,26 @@ def confusable_name(submission: Submission) -> Iterator[Finding]:
         if module.depth or data.isascii():
             continue
         text = data.decode("utf-8", "replace")
-        for match in re.finditer(r"[^\W\d][\w]*", text):
-            word = match[0]
-            if word.isascii():
-                continue
-            folded = unicodedata.normalize("NFKC", word)
-            line = text.count("\n", 0, match.start()) + 1
-            if folded != word and folded in _RUNNING:
-                yield found(
-                    confusable_name,
-                    Severity.HIGH,
-                    Location(module.file, line),
-                    f"A name in other letters is read as {folded!r} by Python.",
-                )
-            elif _mixed(word) and _is_code(text, match.start()):
-                yield found(
-                    confusable_name,
-                    Severity.MEDIUM,
-                    Location(module.file, line),
-                    f"The name {printable(word)!r} mixes letters of two scripts.",
-                )
+        seen: set[str] = set()
+        for match in _FOREIGN.finditer(text):
+            before = _BEFORE.search(text[max(0, match.start() - 80) : match.start()])
+            word = f"{before[0] if before else ''}{match[0]}"
+            if word not in seen:
+                seen.add(word)
+                yield from _confusable(module, text, match.start(), word)
+
+
+def _confusable(module: Module, text: str, offset: int, word: str) -> Iterator[Finding]:
+    folded = unicodedata.normalize("NFKC", word)
+    if folded != word and folded in _RUNNING:
+        severity, message = Severity.HIGH, f"A name in other letters is read as {folded!r}."
+    elif _mixed(word) and _is_code(text, offset):
+        severity = Severity.MEDIUM
+        message = f"The name {printable(word)!r} mixes letters of two scripts."
+    else:
+        return
+    place = Location(module.file, text.count("\n", 0, offset) + 1)
+    yield found(confusable_name, severity, place, message)
 
 
 _RUNNING = frozenset(

@@ -16,6 +16,7 @@ __all__ = [
     "Module",
     "Scope",
     "text_of",
+    "word_of",
     "written",
 ]
 
@@ -48,7 +49,6 @@ class Scope:
 
     __slots__ = (
         "attributes",
-        "calls",
         "failed",
         "has_aug",
         "kind",
@@ -69,7 +69,6 @@ class Scope:
         self.names: dict[str, list[Binding]] = {}
         self.returns: list[ast.expr] = []
         self.attributes: dict[str, list[tuple[ast.expr, Scope]]] = {}
-        self.calls: list[tuple[ast.Call, Scope, bool]] = []
         self.has_aug = False
         self.results: dict[str, Any] | None = None
         self.replaying = False
@@ -112,6 +111,7 @@ class CallSite(NamedTuple):
     node: ast.Call
     scope: Scope
     guard: Guard | None
+    word: str = ""  # the last word of what is called; empty when that has no name
 
 
 class Module:
@@ -151,6 +151,12 @@ class Module:
                 for binding in scope.names.pop(name, ()):
                     outer.bind(name, binding._replace(how="far", what=(binding, scope)))
 
+    def drop(self) -> None:
+        """Let go of everything, which otherwise holds on to itself."""
+        for scope in (self.scope, *self.scopes.values()):
+            scope.__init__(scope.kind, None, None, self)  # type: ignore[misc] # as if new
+        vars(self).clear()
+
     def place(self, node: ast.AST) -> tuple[int, int]:
         """Line and column of a node, from 1; of unfolded code, those of where it is run."""
         if self.at is not None:
@@ -164,6 +170,14 @@ def text_of(node: ast.Constant) -> str:
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return value if isinstance(value, str) else ""
+
+
+def word_of(node: ast.AST) -> str:
+    """The last word of a name or attribute; nothing for all else."""
+    kind = node.__class__
+    if kind is ast.Attribute:
+        return node.attr  # type: ignore[attr-defined,no-any-return] # by its kind
+    return node.id if kind is ast.Name else ""  # type: ignore[attr-defined] # by its kind
 
 
 def written(node: ast.AST) -> str:
