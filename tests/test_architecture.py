@@ -36,6 +36,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "jinja2": ("sdk/scaffold", "market/site"),
+    "merge3": ("sdk/scaffold_update",),
     "installer": ("install/",),
     "build": ("sdk/build",),
     "cryptography": ("trust/",),

@@ -35,6 +35,7 @@ MEANINGS = {
         "new",
         "new printer-watch --type network",
         'new printer-watch --type network --summary "Finds printers" --license Apache-2.0',
+        "new --update --path printer-watch",
     )
 )
 @click.argument("name", required=False)
@@ -46,16 +47,21 @@ MEANINGS = {
               help="Its licence.")  # fmt: skip
 @click.option("--path", metavar="DIR", help="The project's folder [default: its name].")
 @click.option("--templates", metavar="DIR", help="Templates of your own, laid out as ours.")
+@click.option("--update", "renew", is_flag=True, help="Bring an old project to these templates.")
 def new(session: Session, name: str | None, kind: str | None, **options: Any) -> Answer:
     """Begin a plugin: a small one that works.
 
     A project with code, tests, documentation and a workflow, made from templates; on a terminal it
     asks for what is not given. Nothing is fetched, and no folder that has something in it is
-    touched.
+    touched. With --update the project in --path (else here) gets what has changed in the templates
+    since: your lines stay, and where both changed the same ones both stand between markers; then
+    it ends with code 9.
     """
     from heimnetz_git.sdk.scaffold import Idea, new_project
     from heimnetz_git.sdk.scaffold_names import new_plugin_name
 
+    if options.pop("renew"):
+        return renewed(session, name, kind, options)
     name = new_plugin_name(name or asked(session, "NAME", "What is it called?"))
     kind = kind or asked_type(session)
     idea = Idea(
@@ -115,6 +121,27 @@ def test(session: Session, words: tuple[str, ...], sandbox: str | None) -> Answe
         raise not_run(ended.code, ended.output)
     data = {**ended.report, "output": ended.output}
     return Answer(data, (), exit_code=FOUND_FAULT if fault else 0)
+
+
+def renewed(
+    session: Session, name: str | None, kind: str | None, options: dict[str, Any]
+) -> Answer:
+    """Update the project, and say what became of each file that the templates changed."""
+    from heimnetz_git.sdk.scaffold_update import update_project
+
+    if name or kind or options["summary"] or options["author"] or options["email"]:
+        raise UsageError("With --update a project keeps the answers that it was begun with.")
+    templates = options["templates"]
+    done = update_project(
+        session.existing(options["path"] or "."),
+        templates=session.existing(templates) if templates else None,
+    )
+    lines = [f"{fate.value:9} {printable(path)}" for path, fate in done.files.items()]
+    clash = len(done.conflicts)
+    said = f"{count(clash, 'file')} to look at: search for '<<<<<<<'." if clash else ""
+    lines.append(said or f"{done.name} is as the templates are now.")
+    data = {"name": done.name, "files": done.files, "conflicts": done.conflicts}
+    return Answer(data, lines, exit_code=FOUND_FAULT if clash else 0)
 
 
 def not_run(code: int, output: str) -> HeimnetzError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -23,12 +24,26 @@ from heimnetz_git.storage.home import storage_errors
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
-__all__ = ["LICENSES", "SUMMARIES", "Idea", "Scaffolded", "licenses", "new_project", "render"]
+__all__ = [
+    "LICENSES",
+    "RECORD",
+    "SCHEMA_FILE",
+    "SUMMARIES",
+    "Idea",
+    "Made",
+    "Scaffolded",
+    "licenses",
+    "new_project",
+    "render",
+    "rendered_record",
+]
 
 SUFFIX = ".j2"
 PACKAGE = "PACKAGE"
 SHARED, LICENSES = "base", "licenses"
 SCHEMA_FILE = ".schemas/plugin.json"
+RECORD = ".schemas/scaffold.json"
+"""What the templates made of a project, kept in it for the next update."""
 LINE = 100
 LONGEST_SUMMARY = 120
 LARGEST_TEMPLATE = 1 << 20
@@ -68,6 +83,41 @@ class Scaffolded(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
 
 
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project was made of: the answers, and each file as the templates gave it.
+
+    ``files`` are UTF-8 texts, ``others`` what is none, in base 64.
+    """
+
+    format: Literal[1] = 1
+    idea: Idea
+    files: dict[str, str]
+    others: dict[str, str] = {}
+
+    def contents(self) -> dict[str, bytes]:
+        """The files' bytes by their paths. Raises InvalidFile."""
+        try:
+            others = {path: base64.b64decode(text) for path, text in self.others.items()}
+        except ValueError as error:
+            raise InvalidFile(f"{RECORD} is broken: {printable(str(error))}.") from None
+        return {path: text.encode() for path, text in self.files.items()} | others
+
+
+def rendered_record(idea: Idea, files: Mapping[str, bytes]) -> bytes:
+    """RECORD's content for a project of ``files``, a line for each of them."""
+    texts: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for path, data in files.items():
+        if path == SCHEMA_FILE:
+            continue  # ours alone: each update writes it anew
+        try:
+            texts[path] = data.decode()
+        except UnicodeDecodeError:
+            others[path] = base64.b64encode(data).decode()
+    made = Made(idea=idea, files=texts, others=others)
+    return msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n"
+
+
 def new_project(idea: Idea, target: Path, *, templates: Path | None = None) -> Scaffolded:
     """Write the project of ``idea`` as the folder ``target``, whole or not at all.
 
@@ -83,13 +133,17 @@ def new_project(idea: Idea, target: Path, *, templates: Path | None = None) -> S
             made = aside / "project"
             for name, data in files.items():
                 _write(made / name, data)
+            _write(made / RECORD, rendered_record(idea, files))
             if target.is_dir():
                 target.rmdir()  # empty: some systems rename onto no folder at all
             made.rename(target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return Scaffolded(
-        root=target, name=new_plugin_name(idea.name), type=idea.type, files=tuple(files)
+        root=target,
+        name=new_plugin_name(idea.name),
+        type=idea.type,
+        files=tuple(sorted([*files, RECORD])),
     )
 
 
