@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -180,8 +180,18 @@ def test_nothing_starts_before_what_it_needs(
     assert needed == set(found.chosen)
 
 
+YANKED: Facts = {"requires": {}, "optional": {}, "yanked": "broken"}
+GOOD: Facts = {"requires": {}, "optional": {}}
+ONLY_C_AND_D: Data = {
+    "a": {"1.0.0": YANKED, "1.1.0": GOOD},
+    "c": {"1.0.0": YANKED, "1.1.0": {"requires": {"d": ">=1.1"}, "optional": {}}},
+    "d": {"1.0.0": YANKED, "1.1.0": GOOD},
+}
+
+
 @settings(max_examples=150, deadline=None)
 @given(universes, wishes)
+@example(ONLY_C_AND_D, {"a": "", "c": "", "d": "==1.0.0"})
 def test_an_explanation_blames_no_one_in_vain(data: Data, requested: dict[str, str]) -> None:
     """The wishes that are blamed are impossible by themselves, and possible without any one."""
     refused = attempt(data, requested)
