@@ -188,7 +188,7 @@ class Session:
 
     def hold_offline(self, address: str) -> None:
         """With --offline, raise Offline for an address on the network."""
-        from heimnetz_git.storage.repo_connect import local_folder, shown
+        from heimnetz_git.storage.repo_address import local_folder, shown
 
         if self.settings.offline and local_folder(address) is None:
             raise Offline(f"The registry is at {shown(address)}, which needs the network.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 __all__ = [
     "FINAL",
@@ -30,6 +31,7 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,17})"
 _USUAL = re.compile(rf"({_NUMBER}(?:\.{_NUMBER}){{0,2}})(?:(a|b|rc)({_NUMBER}))?")
 
 
+@lru_cache(maxsize=1 << 13)  # plugins share most of their versions
 def sort_key(version: str) -> bytes:
     """Bytes whose plain order is the order of releases' versions (PEP 440, "Summary of permitted
     suffixes and relative ordering"): ``1.0.0.dev1 < 1.0.0a1.dev1 < 1.0.0a1 < 1.0.0 < 1.0.0.post1``.
@@ -71,6 +73,7 @@ def _sort_key(version: str) -> bytes:
     return b"".join((prefix(parsed.release), pre, post, dev))
 
 
+@lru_cache(maxsize=1 << 13)
 def is_prerelease(version: str) -> bool:
     """Whether ``version`` is a pre-release or a development release. Raises ValueError."""
     usual = _USUAL.fullmatch(version)

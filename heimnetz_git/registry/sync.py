@@ -41,7 +41,7 @@ from heimnetz_git.registry.synced import TIMEOUT, WAIT, Options, Synced, broken
 from heimnetz_git.storage.home import Home, move_into_place, storage_errors
 from heimnetz_git.storage.packindex import OnObject
 from heimnetz_git.storage.repo import Repository
-from heimnetz_git.storage.repo_connect import local_folder, shown
+from heimnetz_git.storage.repo_address import local_folder, shown
 
 __all__ = ["MAIN", "STEPS", "Options", "Synced", "add", "mend", "remove", "update"]
 

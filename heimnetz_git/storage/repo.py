@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
-from dulwich.objects import ObjectID
-from dulwich.refs import DiskRefsContainer, Ref, check_ref_format
-
-from heimnetz_git.errors import (
-    CorruptRepository,
-    InvalidName,
-    RemoteRefused,
-    printable,
-)
+from heimnetz_git.errors import CorruptRepository, InvalidName, RemoteRefused, printable
 from heimnetz_git.model.report import SILENT, Reporter
-from heimnetz_git.storage import repo_copy, repo_folder, repo_transfer, repo_trees
+from heimnetz_git.storage import repo_copy, repo_folder, repo_refs, repo_transfer, repo_trees
 from heimnetz_git.storage.packindex import OnObject
-from heimnetz_git.storage.repo_connect import local_folder, shown
-from heimnetz_git.storage.repo_objects import Commit, Objects, object_id, writing
-from heimnetz_git.storage.repo_remote import Remote
+from heimnetz_git.storage.repo_address import local_folder, shown
+from heimnetz_git.storage.repo_objects import Commit, Objects, object_id
+from heimnetz_git.storage.repo_refs import HEADS
 from heimnetz_git.storage.repo_spill import Spill
 from heimnetz_git.storage.repo_trees import Change, Entry, Node
 
@@ -43,7 +34,6 @@ class Repository:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.objects = Objects(path / "objects")
-        self._refs = DiskRefsContainer(os.fspath(path))
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -70,20 +60,12 @@ class Repository:
 
     def branch(self, name: str) -> str | None:
         """The commit that a branch points to, None when there is no such branch."""
-        try:
-            return self._refs[_ref(name)].decode()
-        except KeyError:
-            return None
-        except (ValueError, OSError) as error:
-            raise CorruptRepository(
-                f"The branch {printable(name)!r} of {self.path} is damaged."
-            ) from error
+        return repo_refs.read(self.path, _ref(name))
 
     def branches(self, prefix: str = "") -> dict[str, str]:
         """Branches whose names begin with ``prefix`` -> commit, sorted by name."""
-        found = self._refs.as_dict(Ref(b"refs/heads"))
-        named = {name.decode("utf-8", "replace"): oid.decode() for name, oid in found.items()}
-        return {name: named[name] for name in sorted(named) if name.startswith(prefix)}
+        found = repo_refs.read_all(self.path, HEADS + prefix)
+        return {name.removeprefix(HEADS): oid for name, oid in found.items()}
 
     def tree(self, commit: str) -> str:
         """The tree of a commit."""
@@ -205,15 +187,11 @@ class Repository:
         """
         if new not in self.objects:
             raise CorruptRepository(f"The object {new} is missing from {self.path}.", oid=new)
-        ref, oid = _ref(name), ObjectID(new.encode())
-        if expect is None:
-            return self._locked(lambda: self._refs.add_if_new(ref, oid))
-        return self._locked(lambda: self._refs.set_if_equals(ref, ObjectID(expect.encode()), oid))
+        return repo_refs.swap(self.path, _ref(name), new, expect=expect)
 
     def delete_branch(self, name: str, *, expect: str | None = None) -> bool:
         """Remove a branch, if it points to ``expect`` when that is given; else False."""
-        old = ObjectID(expect.encode()) if expect else None
-        return self._locked(lambda: self._refs.remove_if_equals(_ref(name), old))
+        return repo_refs.remove(self.path, _ref(name), expect=expect)
 
     def shallow(self) -> frozenset[str]:
         """Commits whose parents were left out by a fetch with a depth."""
@@ -221,7 +199,7 @@ class Repository:
 
     def tips(self) -> frozenset[str]:
         """Every commit that a ref points to and that is here: all behind it is here too."""
-        tips = {oid.decode() for oid in self._refs.as_dict().values()}
+        tips = set(repo_refs.read_all(self.path).values())
         return frozenset(oid for oid in tips if oid in self.objects)
 
     def fetch(
@@ -306,29 +284,21 @@ class Repository:
         if not done:
             raise RemoteRefused(f"{branch!r} at {target} was changed by somebody else meanwhile.")
 
-    def _locked(self, action: Callable[[], Done]) -> Done:
-        with writing(self.path):
-            return repo_folder.patiently(action)
-
-
-Done = TypeVar("Done")
-
 
 def remote_heads(url: str, *, prefix: str = "", timeout: float = TIMEOUT) -> dict[str, str]:
     """The branches of a repository anywhere -> commit. Raises FileMissing or NetworkError."""
     folder = local_folder(url)
     if folder is None:
-        with Remote(url, timeout=timeout) as remote:
-            return remote.heads(prefix)
+        return repo_transfer.network_heads(url, prefix, timeout)
     with Repository.open(folder) as repo:
         return repo.branches(prefix)
 
 
-def _ref(name: str) -> Ref:
-    ref = (name if name.startswith("refs/") else f"refs/heads/{name}").encode("utf-8", "replace")
-    if not check_ref_format(Ref(ref)):
+def _ref(name: str) -> str:
+    ref = name if name.startswith("refs/") else HEADS + name
+    if not repo_refs.is_ref(ref):
         raise InvalidName(f"{printable(name)!r} is not a name for a branch.", name=printable(name))
-    return Ref(ref)
+    return ref
 
 
 def _node(value: bytes | Entry | None, save: Callable[[str, bytes], str]) -> Node | None:

@@ -1,9 +1,8 @@
-"""Addresses of repositories, and clients for them that give up in time and leave nothing open."""
+"""Clients for repositories on the network that give up in time and leave nothing open."""
 
 from __future__ import annotations
 
 import os
-import re
 import select
 import shlex
 import shutil
@@ -25,47 +24,12 @@ from dulwich.client import (
 from dulwich.config import ConfigDict
 from dulwich.protocol import Protocol
 
-from heimnetz_git.errors import NetworkError, UsageError, printable
-from heimnetz_git.model.config import without_password
+from heimnetz_git.errors import NetworkError, UsageError
+from heimnetz_git.storage.repo_address import SCP, shown
 
-__all__ = ["connect", "local_folder", "shown"]
+__all__ = ["connect"]
 
-_SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]{2,}):(?P<path>[^:].*)")
-_NETWORK = {"http", "https", "git", "ssh", "git+ssh"}
 GIT_PORT = 9418
-
-
-def shown(url: str) -> str:
-    """An address as it may be printed: without the password, if it holds one."""
-    return printable(without_password(url))
-
-
-def local_folder(url: str) -> Path | None:
-    """The folder that an address means, None when it is on the network.
-
-    Raises UsageError for kinds of addresses that are not supported, such as ``ext::``.
-    """
-    scheme = urlsplit(url).scheme if "://" in url else ""
-    if scheme == "file":
-        return _folder_of_file_url(url)
-    if scheme in _NETWORK:
-        return None
-    if scheme or "::" in url or not url or url.startswith("-"):
-        raise UsageError(
-            f"{shown(url)!r} is not an address of a Git repository.",
-            hint="Use a folder, file://, https://, http://, git://, ssh:// or user@host:path.",
-            url=shown(url),
-        )
-    match = _SCP.fullmatch(url)
-    return None if match and not Path(url).exists() else Path(url)
-
-
-def _folder_of_file_url(url: str) -> Path:
-    parts = urlsplit(url)
-    if parts.netloc not in {"", "localhost"}:
-        raise UsageError(f"{shown(url)!r} names a folder on another machine.", url=shown(url))
-    path = unquote(parts.path)
-    return Path(path[1:] if re.match(r"/[A-Za-z]:", path) else path)
 
 
 def connect(url: str, timeout: float, receive_pack: Path | None = None) -> tuple[Client, str]:
@@ -76,7 +40,7 @@ def connect(url: str, timeout: float, receive_pack: Path | None = None) -> tuple
     """
     if receive_pack is not None:
         return ProcessClient(["git"], timeout), str(receive_pack)
-    match = None if "://" in url else _SCP.fullmatch(url)
+    match = None if "://" in url else SCP.fullmatch(url)
     if match:
         target = f"{match['user']}@{match['host']}" if match["user"] else match["host"]
         return ProcessClient(_ssh(target, None, timeout), timeout, quoted=True), match["path"]

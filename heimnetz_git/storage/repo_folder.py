@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
-from dulwich.config import ConfigFile
-from dulwich.file import FileLocked
-
-from heimnetz_git.errors import CorruptRepository, FileMissing, StorageError, UsageError, printable
+from heimnetz_git.errors import CorruptRepository, FileMissing, UsageError, printable
 from heimnetz_git.storage.repo_objects import writing
+
+if TYPE_CHECKING:
+    from dulwich.config import ConfigFile
 
 __all__ = [
     "check",
     "create",
     "has_hooks",
     "identity",
-    "patiently",
     "read_shallow",
     "write_ref",
     "write_shallow",
 ]
 
-Done = TypeVar("Done")
-ABANDONED = 10.0
-"""Seconds after which a lock file is taken to be left over: a ref is locked for milliseconds."""
+_CONFIG = b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 _HOOKS = ("pre-receive", "update", "proc-receive", "post-receive", "reference-transaction")
 _EXTENSIONS = {b"objectformat", b"worktreeconfig", b"relativeworktrees", b"noop"}
 _IDENTITY = re.compile(r"(?P<name>[^<>\n\0]*?)\s*(?:<(?P<address>[^<>\n\0]*)>)?\s*")
@@ -58,9 +54,7 @@ def _fill(folder: Path) -> None:
         (folder / inner).mkdir(parents=True)
     (folder / "description").write_bytes(b"An index of plugins\n")
     (folder / "info" / "exclude").write_bytes(b"")
-    (folder / "config").write_bytes(
-        b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
-    )
+    (folder / "config").write_bytes(_CONFIG)
     (folder / "HEAD").write_bytes(b"ref: refs/heads/main\n")
 
 
@@ -80,7 +74,9 @@ def check(path: Path) -> Path:
 
 def _check_format(folder: Path) -> None:
     try:
-        config = ConfigFile.from_path(folder / "config")
+        if (folder / "config").read_bytes() == _CONFIG:
+            return
+        config = _config(folder)
         names = {name.lower() for name, _ in config.items((b"extensions",))}
         version = int(_setting(config, b"core", b"repositoryformatversion") or b"0")
         sha1 = _setting(config, b"extensions", b"objectformat") in {None, b"sha1"}
@@ -96,6 +92,12 @@ def _check_format(folder: Path) -> None:
         )
 
 
+def _config(folder: Path) -> ConfigFile:
+    from dulwich.config import ConfigFile
+
+    return ConfigFile.from_path(folder / "config")
+
+
 def _setting(config: ConfigFile, section: bytes, name: bytes) -> bytes | None:
     try:
         return config.get((section,), name)
@@ -105,12 +107,9 @@ def _setting(config: ConfigFile, section: bytes, name: bytes) -> bytes | None:
 
 def has_hooks(folder: Path) -> bool:
     """Does somebody want to be asked before a branch of this repository changes?"""
-    try:
-        config = ConfigFile.from_path(folder / "config")
-    except FileNotFoundError:
-        config = ConfigFile()
-    if _setting(config, b"core", b"hookspath"):
-        return True
+    with contextlib.suppress(FileNotFoundError):
+        if _setting(_config(folder), b"core", b"hookspath"):
+            return True
     return any(os.access(folder / "hooks" / name, os.X_OK) for name in _HOOKS)
 
 
@@ -120,29 +119,6 @@ def identity(author: str) -> str:
     if not match or not match["name"].strip():
         raise UsageError(f"{printable(author)!r} is not a name such as 'Ada <ada@example.org>'.")
     return f"{match['name'].strip()} <{(match['address'] or '').strip()}>"
-
-
-def patiently(action: Callable[[], Done]) -> Done:
-    """Do something that takes a lock file: wait for others, and clear what a dead one left."""
-    end = time.monotonic() + 2 * ABANDONED
-    while True:
-        try:
-            return action()
-        except FileLocked as error:
-            lock = Path(os.fsdecode(error.lockfilename))
-            _clear(lock)
-            if time.monotonic() > end:
-                raise StorageError(f"{lock} is held by another program.", path=str(lock)) from error
-            time.sleep(0.05)
-
-
-def _clear(lock: Path) -> None:
-    try:
-        left_over = time.time() - lock.stat().st_mtime > ABANDONED
-    except FileNotFoundError:
-        return
-    if left_over:
-        lock.unlink(missing_ok=True)
 
 
 def write_ref(folder: Path, name: str, oid: str) -> None:

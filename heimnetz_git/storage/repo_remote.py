@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol, Self
+from typing import IO, Any, Protocol, Self, cast
 
 from dulwich.client import HTTPUnauthorized
 from dulwich.errors import HangupException, NotGitRepository, SendPackError
 from dulwich.object_store import ObjectStoreGraphWalker
-from dulwich.objects import ZERO_SHA, ObjectID, RawObjectID, valid_hexsha
+from dulwich.objects import ZERO_SHA, ObjectID, RawObjectID
 from dulwich.pack import UnpackedObject
-from dulwich.refs import Ref, check_ref_format
+from dulwich.refs import Ref
 
 from heimnetz_git.errors import (
     DownloadFailed,
@@ -24,22 +24,16 @@ from heimnetz_git.errors import (
     printable,
 )
 from heimnetz_git.model.report import SILENT, Reporter
-from heimnetz_git.storage.repo_connect import connect, shown
+from heimnetz_git.storage.repo_address import shown
+from heimnetz_git.storage.repo_connect import connect
+from heimnetz_git.storage.repo_http import Fetched, counted
+from heimnetz_git.storage.repo_refs import branches_of
 
-__all__ = ["Fetched", "PackSource", "Remote"]
+__all__ = ["PackSource", "Remote"]
 
 HEADS = b"refs/heads/"
-LARGEST_PACK = 4 << 30
 _BROKEN = re.compile(r"connection (reset|broken|aborted)|incomplete ?read", re.IGNORECASE)
 _GONE = re.compile(r"not found|does not exist|not appear to be a git|not exported", re.IGNORECASE)
-
-
-class Fetched(NamedTuple):
-    """What a fetch brought: the wanted heads, and where history was cut off or no longer is."""
-
-    heads: dict[str, str]
-    shallow: frozenset[str]
-    unshallow: frozenset[str]
 
 
 class PackSource(Protocol):
@@ -69,7 +63,7 @@ class Remote:
         """Branches that begin with ``prefix`` -> commit id."""
         with self._explained():
             found = self._client.get_refs(self._path.encode(), ref_prefix=[HEADS + prefix.encode()])
-        return _branches(found.refs, prefix)
+        return branches_of(cast("Mapping[bytes, bytes]", found.refs), prefix)
 
     def fetch(
         self,
@@ -85,7 +79,7 @@ class Remote:
         heads: dict[str, str] = {}
 
         def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001 # dulwich names it
-            found = _branches(refs, "")
+            found = branches_of(cast("Mapping[bytes, bytes]", refs))
             heads.update({name: found[name] for name in branches if name in found})
             return [ObjectID(oid.encode()) for oid in sorted(set(heads.values()) - have)]
 
@@ -96,7 +90,7 @@ class Remote:
                     self._path,
                     wanted,
                     walker,
-                    _counted(out, reporter, self.url),
+                    counted(out, reporter, self.url),
                     progress=self._words.append,
                     depth=depth,
                     ref_prefix=[HEADS + name.encode() for name in branches],
@@ -207,45 +201,9 @@ def _timed_out(error: BaseException | None) -> bool:
     return False
 
 
-def _branches(refs: Mapping[Any, Any], prefix: str) -> dict[str, str]:
-    """Heads of a server by name; a name or id that is none is left out."""
-    start = HEADS + prefix.encode()
-    return {
-        ref[len(HEADS) :].decode(): oid.decode()
-        for ref, oid in sorted(refs.items())
-        if ref.startswith(start)
-        and oid
-        and check_ref_format(ref)
-        and _is_utf8(ref)
-        and valid_hexsha(oid)
-    }
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _texts(oids: Iterable[bytes] | None) -> frozenset[str]:
     return frozenset(oid.decode() for oid in oids or ())
 
 
 def _unpacked(number: int, oid: str, data: bytes) -> UnpackedObject:
     return UnpackedObject(number, decomp_chunks=[data], sha=RawObjectID(bytes.fromhex(oid)))
-
-
-def _counted(out: IO[bytes], reporter: Reporter, url: str) -> Callable[[bytes], int]:
-    total = 0
-
-    def write(data: bytes) -> int:
-        nonlocal total
-        total += len(data)
-        if total > LARGEST_PACK:
-            raise DownloadFailed(f"{url} sends more than {LARGEST_PACK >> 30} GiB.")
-        reporter.advance(len(data))
-        return out.write(data)
-
-    return write

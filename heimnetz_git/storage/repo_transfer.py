@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
-
-from dulwich.object_store import ObjectStoreGraphWalker
-from dulwich.objects import ObjectID
+from typing import IO, BinaryIO, Protocol, cast
 
 from heimnetz_git.model.report import Reporter
-from heimnetz_git.storage import repo_copy, repo_folder
+from heimnetz_git.storage import repo_copy, repo_folder, repo_http
+from heimnetz_git.storage.gitwire import speaks_http
 from heimnetz_git.storage.packindex import OnObject
+from heimnetz_git.storage.repo_http import Declined, Fetched, Known
 from heimnetz_git.storage.repo_objects import NUMBERS, Objects, writing
-from heimnetz_git.storage.repo_remote import Remote
 
-__all__ = ["End", "copy_commit", "fetch_folder", "fetch_network", "send_network"]
+__all__ = [
+    "End",
+    "copy_commit",
+    "fetch_folder",
+    "fetch_network",
+    "network_heads",
+    "send_network",
+]
+
+
+MOST_TIPS = 16
+MOST_BEFORE = 16
 
 
 class End(Protocol):
@@ -79,24 +89,85 @@ def fetch_network(
 
     ``on_object`` hears of each object that came, in the pass that checks it.
     """
-    tips, shallow = target.tips(), target.shallow()
-    walker = ObjectStoreGraphWalker(
-        [_id(oid) for oid in sorted(tips)],
-        lambda oid: [_id(parent) for parent in target.parents(oid.decode())],
-        {_id(oid) for oid in shallow},
-    )
+    known = _known(target)
     with (
         writing(target.path),
         tempfile.TemporaryFile(dir=target.path / "objects", prefix="tmp_pack_") as pack,
-        Remote(url, timeout=timeout) as remote,
     ):
-        got = remote.fetch(branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter)
+        try:
+            if not speaks_http(url):
+                raise Declined
+            got = repo_http.fetch(
+                url, branches, pack, known=known, depth=depth, timeout=timeout, reporter=reporter
+            )
+        except Declined:
+            got = _fetch_by_library(
+                target, url, branches, pack, depth=depth, timeout=timeout, reporter=reporter
+            )
         if pack.tell():
             pack.seek(0)
             target.objects.add_pack(cast("BinaryIO", pack), on_object)
+    shallow = known.shallow
     if got.shallow - shallow or got.unshallow & shallow:
         repo_folder.write_shallow(target.path, (shallow | got.shallow) - got.unshallow)
     return got.heads
+
+
+def network_heads(url: str, prefix: str, timeout: float) -> dict[str, str]:
+    """The branches of a server that begin with ``prefix`` -> commit."""
+    if speaks_http(url):
+        with suppress(Declined):
+            return repo_http.heads(url, prefix, timeout=timeout)
+    from heimnetz_git.storage.repo_remote import Remote
+
+    with Remote(url, timeout=timeout) as remote:
+        return remote.heads(prefix)
+
+
+def _known(target: End) -> Known:
+    """What need not be sent: the tips, and a few commits before each in case those are nowhere."""
+    tips = target.tips()
+    haves = dict.fromkeys(sorted(tips))
+    for tip in sorted(tips)[:MOST_TIPS]:
+        commit = tip
+        for _ in range(MOST_BEFORE):
+            parents = target.parents(commit)
+            if not parents:
+                break
+            commit = parents[0]
+            haves[commit] = None
+    return Known(tips, tuple(haves), target.shallow())
+
+
+def _fetch_by_library(
+    target: End,
+    url: str,
+    branches: Sequence[str],
+    pack: IO[bytes],
+    *,
+    depth: int | None,
+    timeout: float,
+    reporter: Reporter,
+) -> Fetched:
+    from dulwich.object_store import ObjectStoreGraphWalker
+    from dulwich.objects import ObjectID
+
+    from heimnetz_git.storage.repo_remote import Remote
+
+    def parents(oid: ObjectID) -> list[ObjectID]:
+        return [ObjectID(parent.encode()) for parent in target.parents(oid.decode())]
+
+    tips = target.tips()
+    heads, cut = (
+        [ObjectID(oid.encode()) for oid in sorted(some)] for some in (tips, target.shallow())
+    )
+    walker = ObjectStoreGraphWalker(heads, parents, set(cut))
+    pack.seek(0)
+    pack.truncate()
+    with Remote(url, timeout=timeout) as remote:
+        return remote.fetch(
+            branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter
+        )
 
 
 def copy_commit(source: End, target: End, commit: str) -> None:
@@ -126,9 +197,7 @@ def send_network(  # one command to a server
         read = ((oid, *source.objects.raw(oid)) for oid in oids)
         return [(NUMBERS[kind], oid, data) for oid, kind, data in read]
 
+    from heimnetz_git.storage.repo_remote import Remote
+
     with Remote(url, timeout=timeout, receive_pack=receive_pack) as remote:
         remote.push(branch, commit, objects, expect=expect)
-
-
-def _id(oid: str) -> ObjectID:
-    return ObjectID(oid.encode())
