@@ -118,7 +118,7 @@ class World:
         """Publish and merge a release."""
         wheel = make_wheel(self.root / "dist", name, version, **options)
         self.do(f"publish {wheel} --to {self.registry}")
-        self.do(f"merge {self.registry} --all")
+        self.do(f"merge {self.registry} --all --override permissions-grown")
 
 
 def make_world(root: Path) -> None:

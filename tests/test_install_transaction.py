@@ -95,6 +95,7 @@ def test_a_folder_has_the_wheels_files_and_nothing_else(home: Home, shelf: Shelf
         [
             *(f"{info}/{name}" for name in ("INSTALLER", "METADATA", "RECORD", "WHEEL")),
             *(f"{info}/{name}" for name in ("entry_points.txt", "plugin.json", "plugin.yaml")),
+            f"{info}/licenses/LICENSE",
             "code/clock/__init__.py",
             "receipt.json",
         ]

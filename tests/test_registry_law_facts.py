@@ -196,7 +196,7 @@ def test_a_report_says_the_verdict_first_and_what_is_more_allowed(bench: Bench) 
     files = bench.release(CLOCK, "1.1.0", owner=False, manifest=asks)
     head = bench.repo.write(bench.base, files)
     page = markdown(bench.repo, bench.base, head, bench.judge(files))
-    assert page.startswith("## Accepted")
+    assert page.startswith("## Held")
     assert "may do, since 1.0.0" in page
     assert "**more**" in page
     assert "| plugins" in page

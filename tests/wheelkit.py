@@ -82,6 +82,7 @@ def make_wheel(
     python: str = ">=3.11",
     summary: str = "Tells the time",
     licence: str = "MIT",
+    license_file: bytes = b"Permission is hereby granted\n",
     authors: Sequence[str] = ("Ada Example <ada@example.org>",),
     metadata: str = "",
     entry_points: str | None = None,
@@ -110,6 +111,7 @@ def make_wheel(
         f"Summary: {summary}",
         *(f"Author-email: {', '.join(authors)}" for _ in authors[:1]),
         f"License-Expression: {licence}",
+        *("License-File: LICENSE" for _ in license_file[:1]),
         f"Requires-Python: {python}",
         *(f"Requires-Dist: {package}" for package in packages),
         *metadata.splitlines(),
@@ -133,6 +135,8 @@ def make_wheel(
         members[f"{info}/plugin.json"] = plugin_json or msgspec.json.encode(
             compiled, order="sorted"
         )
+    if license_file:
+        members[f"{info}/licenses/LICENSE"] = license_file
     members[f"{info}/RECORD"] = _record(members, f"{info}/RECORD", record or {})
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (file or f"{own}-{version}-{tag}.whl")

@@ -14,6 +14,7 @@ __all__ = [
     "RECORDS",
     "REGISTRY",
     "REVOKED_KEYS",
+    "UPSTREAM_NAMES",
     "PathKind",
     "artifact_path",
     "classify",
@@ -31,6 +32,7 @@ ALLOWED_SIGNERS = "trust/allowed_signers"
 REVOKED_KEYS = "trust/revoked_keys"
 PLUGINS = "plugins"
 RECORDS = "records"
+UPSTREAM_NAMES = "trust/upstream_names"
 
 _PLUGIN_FILE = re.compile(
     r"(?P<top>plugins|artifacts|records|reviews)/(?P<shard>[0-9a-f]{2})/(?P<name>[^/]+)/(?P<file>[^/]+)"

@@ -17,8 +17,17 @@ from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.model.layout import POLICY, REGISTRY
 from heimnetz_git.model.registry import Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact
-from heimnetz_git.registry import law_facts, law_name, law_needs, law_release, law_scope, law_tree
-from heimnetz_git.registry.law_case import Actor, Case, finding
+from heimnetz_git.registry import (
+    law_facts,
+    law_name,
+    law_needs,
+    law_promises,
+    law_release,
+    law_scope,
+    law_signature,
+    law_tree,
+)
+from heimnetz_git.registry.law_case import LATEST, Actor, Case, finding
 from heimnetz_git.registry.law_outcome import refuses, with_outcomes
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Change, Repository
@@ -45,9 +54,12 @@ SUBMISSION_RULES: tuple[Rule, ...] = (
     law_name.name_reserved,
     law_name.name_same,
     law_name.name_similar,
+    law_name.name_upstream,
     law_scope.file_too_large,
     law_facts.not_owner,
     law_facts.signature_required,
+    law_signature.signature_wrong,
+    law_signature.signature_unknown,
     law_facts.facts_unproven,
     law_facts.one_topic,
     law_facts.ownerless,
@@ -68,10 +80,14 @@ SUBMISSION_RULES: tuple[Rule, ...] = (
     law_release.artifact_missing,
     law_release.artifact_unnamed,
     law_release.release_differs,
+    law_promises.permissions_grown,
+    law_promises.license_file_missing,
+    law_promises.host_range,
+    law_promises.host_unbounded,
 )
 
 
-def judge(
+def judge(  # noqa: PLR0913 # a change, and what is known around it
     repo: Repository,
     base_tree: str | None,
     head_tree: str,
@@ -80,13 +96,15 @@ def judge(
     wheel_of: Callable[[Artifact], bytes] | None = None,
     actor: Actor | None = None,
     dependents: Callable[[str], frozenset[str]] | None = None,
+    at: int = LATEST,
 ) -> tuple[Finding, ...]:
     """What the law has against going from one tree to the other, in a stable order.
 
     ``submission`` holds it to the rules for a release too. ``wheel_of`` gets wheels that the
     registry does not hold itself; without it they are noted as not compared. ``actor`` is who is
-    proved to ask for it; ``dependents`` gives the plugins that require one. Each finding has its
-    outcome. Registry, policy and owners are those of the base.
+    proved to ask for it; ``dependents`` gives the plugins that require one; ``at`` is the Unix
+    time to judge signing keys by. Each finding has its outcome. Registry, policy, keys and owners
+    are those of the base.
     """
     try:
         changes = tuple(islice(repo.diff(base_tree, head_tree), MOST_FILES + 1))
@@ -95,7 +113,9 @@ def judge(
             return (finding("too-many-files", changes[-1].path, said),)
         info = _shared(repo, base_tree, REGISTRY, RegistryInfo)
         policy = _shared(repo, base_tree, POLICY, Policy) or Policy(format=1)
-        case = Case(repo, base_tree, head_tree, changes, info, policy, wheel_of, actor, dependents)
+        case = Case(
+            repo, base_tree, head_tree, changes, info, policy, wheel_of, actor, dependents, at
+        )
         rules = (*FACT_RULES, *SUBMISSION_RULES) if submission else FACT_RULES
         found = [*_of_tree(repo, head_tree, repo.diff(base_tree, head_tree))]
     except HeimnetzError as error:

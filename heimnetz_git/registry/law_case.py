@@ -21,6 +21,8 @@ REGULAR = 0o100644
 LARGEST_FILE = 256 << 10
 """Bytes of the largest file of an index that is not an artifact."""
 
+LATEST = 1 << 62
+
 WheelOf = Callable[[Artifact], bytes]
 
 
@@ -62,7 +64,11 @@ class Placed:
 
 @dataclass(frozen=True)
 class Case:
-    """One change of an index. ``registry`` and ``policy`` are those of the base tree."""
+    """One change of an index. ``registry`` and ``policy`` are those of the base tree.
+
+    ``at`` is the Unix time to judge keys by: the end of time unless somebody knows better, when
+    every key that expires has expired.
+    """
 
     repo: Repository
     base: str | None
@@ -73,6 +79,7 @@ class Case:
     wheel_of: WheelOf | None = None
     actor: Actor | None = None
     dependents: Callable[[str], frozenset[str]] | None = None
+    at: int = LATEST
 
     @cached_property
     def placed(self) -> tuple[Placed, ...]:

@@ -10,6 +10,7 @@ from heimnetz_git.model.layout import classify, plugin_folder, plugin_path
 from heimnetz_git.model.registry import PluginEntry
 from heimnetz_git.model.version import parse_version
 from heimnetz_git.registry.law_case import Case, finding
+from heimnetz_git.storage.repo import Repository
 
 __all__ = [
     "facts_unproven",
@@ -21,6 +22,7 @@ __all__ = [
     "removal",
     "signature_required",
     "successor_missing",
+    "versions_in",
     "versions_of",
 ]
 
@@ -153,8 +155,13 @@ def removal(case: Case) -> Iterator[Finding]:
 
 def versions_of(case: Case, name: str) -> list[str]:
     """The versions of a plugin in the base."""
+    return versions_in(case.repo, case.base or case.head, name)
+
+
+def versions_in(repo: Repository, tree: str, name: str) -> list[str]:
+    """The versions of a plugin in a tree; nothing is read but the folder."""
     found = []
-    for entry in case.repo.entries(case.base or case.head, plugin_folder(name)):
+    for entry in repo.entries(tree, plugin_folder(name)):
         kind = classify(entry.path)
         if kind.kind == "release":
             try:

@@ -8,13 +8,14 @@ from fnmatch import fnmatchcase
 
 from heimnetz_git.errors import InvalidName, printable
 from heimnetz_git.model.finding import Finding, Severity
+from heimnetz_git.model.layout import UPSTREAM_NAMES
 from heimnetz_git.model.lookalike import Kind
 from heimnetz_git.model.names import import_name, plugin_name
 from heimnetz_git.registry.law_case import Case, finding
 from heimnetz_git.registry.names import taken_names
 from heimnetz_git.registry.names_popular import POPULAR_IMPORTS
 
-__all__ = ["name_reserved", "name_same", "name_similar"]
+__all__ = ["name_reserved", "name_same", "name_similar", "name_upstream"]
 
 MOST = 5
 _WORDS: dict[Kind, str] = {
@@ -80,6 +81,22 @@ def name_similar(case: Case) -> Iterator[Finding]:
         for one in like[:MOST]:
             said = f"{printable(name)!r} {_WORDS[one.kind]} {one.other!r}, which is taken."
             yield finding("name-similar", path, said, severity=Severity.MEDIUM)
+
+
+def name_upstream(case: Case) -> Iterator[Finding]:
+    """A new name that a registry upstream of this one has waits for a maintainer.
+
+    Whoever uses both would get one for the other (dependency confusion). The names lie in
+    ``trust/upstream_names`` of the base, one a line; 'registry upstream' brings them up to date.
+    """
+    place = case.repo.entry(case.base, UPSTREAM_NAMES) if case.base else None
+    if place is None:
+        return
+    taken = b"\n" + case.repo.read(place.oid) + b"\n"
+    for path, name in _new_names(case):
+        if b"\n%b\n" % name.encode() in taken:
+            said = f"A registry upstream has a plugin {printable(name)!r}."
+            yield finding("name-upstream", path, said, severity=Severity.MEDIUM)
 
 
 def _new_names(case: Case) -> Iterator[tuple[str, str]]:

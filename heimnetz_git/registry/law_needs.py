@@ -12,7 +12,13 @@ from heimnetz_git.registry.law_case import Case, finding
 from heimnetz_git.registry.law_facts import versions_of
 from heimnetz_git.registry.reverse import Installable, broken_by
 
-__all__ = ["plugin_broken", "requirement_unbounded", "requirement_unmet", "version_skipped"]
+__all__ = [
+    "is_bounded",
+    "plugin_broken",
+    "requirement_unbounded",
+    "requirement_unmet",
+    "version_skipped",
+]
 
 _ENDING = {"<", "<=", "==", "~="}
 
@@ -21,10 +27,15 @@ def requirement_unbounded(case: Case) -> Iterator[Finding]:
     """A required plugin has a range with an upper end: its next major version may change it all."""
     release = case.release
     for name, text in release.requires.items() if release else ():
-        if not any(one.operator in _ENDING for one in parse_range(text)):
+        if not is_bounded(text):
             said = f"It requires {printable(name)} in any later version."
             hint = f"Give the range an end, such as '{text + ',' if text else ''}<2'."
             yield _note("requirement-unbounded", case, said, hint)
+
+
+def is_bounded(text: str) -> bool:
+    """Has a range an upper end?"""
+    return any(one.operator in _ENDING for one in parse_range(text))
 
 
 def requirement_unmet(case: Case) -> Iterator[Finding]:

@@ -13,13 +13,18 @@ __all__ = ["CHOSEN", "held", "may_override", "refuses", "with_outcomes"]
 
 CHOSEN: dict[str, Outcome] = {
     "facts-unproven": "hold",
+    "host-unbounded": "note",
+    "license-file-missing": "hold",
     "license-not-allowed": "refuse",
     "name-similar": "hold",
+    "name-upstream": "hold",
     "newest-yanked": "hold",
+    "permissions-grown": "hold",
     "plugin-broken": "hold",
     "removal": "hold",
     "requirement-unbounded": "note",
     "requirement-unmet": "note",
+    "signature-unknown": "hold",
     "successor-missing": "hold",
     "version-skipped": "note",
 }

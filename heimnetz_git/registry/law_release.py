@@ -29,6 +29,7 @@ __all__ = [
     "release_misplaced",
     "release_valid",
     "version_order",
+    "wheels_of",
 ]
 
 _ID = re.compile(r"[A-Za-z0-9.+-]+")
@@ -165,6 +166,14 @@ def release_differs(case: Case) -> Iterator[Finding]:
         for field in _differing(told, release):
             said = f"'{field}' is not what the wheel says."
             yield finding("release-differs", _path(case), said, severity=Severity.CRITICAL)
+
+
+def wheels_of(case: Case) -> Iterator[tuple[str, Artifact, bytes]]:
+    """Each wheel of the new release that is what the release says: its place, and its bytes."""
+    for _, artifact in _artifacts(case):
+        data = _wheel(case, artifact)
+        if data is not None:
+            yield artifact.path or _path(case), artifact, data
 
 
 def _differing(told: Release, release: Release) -> list[str]:

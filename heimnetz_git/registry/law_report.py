@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from heimnetz_git.errors import HeimnetzError, printable
 from heimnetz_git.model.finding import Finding
 from heimnetz_git.model.layout import classify
-from heimnetz_git.model.permission import PermissionChange, Permissions, difference
+from heimnetz_git.model.permission import PermissionChange
 from heimnetz_git.model.release import Release
-from heimnetz_git.model.version import parse_version
 from heimnetz_git.registry import index
 from heimnetz_git.registry.law_outcome import held, refuses
+from heimnetz_git.registry.law_promises import gained_permissions
 from heimnetz_git.storage.repo import Repository
 
 __all__ = ["annotation_lines", "markdown", "permission_changes", "verdict"]
@@ -42,17 +42,9 @@ def permission_changes(
     ]
     try:
         release = index.release(repo, head, *added[0][1:]) if len(added) == 1 else None
-        if release is None:
-            return None, "", ()
-        readings = index.releases(repo, base, release.name)
-        earlier = [one.value for one in readings if isinstance(one.value, Release)]
+        return (release, *gained_permissions(repo, base, release)) if release else (None, "", ())
     except HeimnetzError:
         return None, "", ()
-    new = parse_version(release.version)
-    before = [one for one in earlier if parse_version(one.version) < new]
-    last = max(before, key=lambda one: parse_version(one.version), default=None)
-    old = last.permissions if last else Permissions()
-    return release, last.version if last else "", difference(old, release.permissions)
 
 
 def markdown(repo: Repository, base: str, head: str, found: Sequence[Finding]) -> str:

@@ -12,6 +12,7 @@ from heimnetz_git.storage.repo import Entry, Repository
 __all__ = ["Replayed", "replay", "replay_onto"]
 
 MOST_FILES = 1000
+MOST_COMMITS = 5000
 
 
 class Replayed(NamedTuple):
@@ -43,7 +44,7 @@ def replay_onto(repo: Repository, base: str, base_tree: str, head: str) -> Repla
         now = repo.entry(base_tree, change.path)
         if now == change.new:
             continue
-        if now != change.old:
+        if now != change.old or (now and _was_other(repo, base, fork, change.path)):
             said = "Main changed this file too since the submission was made; build it anew."
             found.append(finding("conflict", change.path, said))
         files[change.path] = change.new
@@ -53,6 +54,25 @@ def replay_onto(repo: Repository, base: str, base_tree: str, head: str) -> Repla
     if found:
         return Replayed(base_tree, base_tree, tuple(found))
     return Replayed(base_tree, repo.write(base_tree, files) if files else base_tree)
+
+
+def _was_other(repo: Repository, base: str, fork: str, path: str) -> bool:
+    """Was this file another at some time between ``fork`` and main's commit ``base``?
+
+    Then what is asked for was already decided on: a yank that was taken back since, say, must not
+    come again because somebody kept the signed commit. What is too old to tell counts as such.
+    """
+    then = repo.entry(repo.tree(fork), path)
+    for _ in range(MOST_COMMITS):
+        if base == fork:
+            return False
+        if repo.entry(repo.tree(base), path) != then:
+            return True
+        parents = repo.parents(base)
+        if not parents:
+            return True
+        base = parents[0]
+    return True
 
 
 def _fork(repo: Repository, base: str, head: str) -> str | None:

@@ -27,7 +27,7 @@ from heimnetz_git.model.version import parse_version
 from heimnetz_git.registry import index
 from heimnetz_git.registry.replay import Replayed
 from heimnetz_git.registry.submission import TIMEOUT, fetch_main, submissions, workdir_of
-from heimnetz_git.registry.submission_actor import actor_of, sign_head
+from heimnetz_git.registry.submission_actor import actor_of, registry_trailer, sign_head
 from heimnetz_git.registry.submission_value import (
     FACTS,
     PREFIX,
@@ -156,6 +156,7 @@ def prepare_facts(
     path = plugin_path(name)
     data = yamlfile.edit(repo.read(placed.oid), edits, path)
     message = f"{name}: {change.title}\n\nPlugin: {name}\nFacts: {change.topic}\n"
+    message += registry_trailer(index.registry_info(repo, tree))
     made = repo.commit(repo.write(tree, {path: data}), [base], message, author=author, when=when)
     head = sign_head(repo, made, key)
     branch = f"{PREFIX}{name}/{FACTS}{change.topic}"
@@ -186,7 +187,7 @@ def request(  # noqa: PLR0913 # what is asked, where, and by whom
         made = prepare_facts(repo, base, name, change, when=when, author=author, key=key)
         trees = Replayed(repo.tree(base), repo.tree(made.head))
         actor = actor_of(repo, base, made.head, at=when)
-        refuse(judge_replayed(repo, trees, expected=made, actor=actor), made.branch)
+        refuse(judge_replayed(repo, trees, expected=made, actor=actor, at=when), made.branch)
         repo.push(url, made.branch, made.head, force=True, timeout=timeout)
     return made
 

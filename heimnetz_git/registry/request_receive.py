@@ -125,7 +125,8 @@ def _judged(
     brought = Seen(push.new, now, user)
     asked = submission_of(branch, push.new)
     actor = actor_of(repo, base, push.new, brought, at=now)
-    return judge_replayed(repo, replay(repo, base, push.new), expected=asked, actor=actor)
+    trees = replay(repo, base, push.new)
+    return judge_replayed(repo, trees, expected=asked, actor=actor, at=now)
 
 
 def _main(repo: Repository, push: Push, user: str) -> Iterable[Finding]:

@@ -29,10 +29,12 @@ from heimnetz_git.model.layout import (
 from heimnetz_git.model.registry import Owner, RegistryInfo
 from heimnetz_git.model.release import Source
 from heimnetz_git.model.report import SILENT, Reporter
+from heimnetz_git.registry import index
 from heimnetz_git.registry.law import judge
+from heimnetz_git.registry.law_case import Actor
 from heimnetz_git.registry.manifest import open_wheels, plugin_entry_of, release_of_all
 from heimnetz_git.registry.replay import replay
-from heimnetz_git.registry.submission_actor import actor_of, sign_head
+from heimnetz_git.registry.submission_actor import actor_of, registry_trailer, sign_head
 from heimnetz_git.registry.submission_merge import Merged, merge
 from heimnetz_git.registry.submission_value import (
     MAIN,
@@ -106,6 +108,7 @@ def prepare(  # noqa: PLR0913 # what a release is made from
     if repo.entry(tree, plugin_path(name)) is None:
         files[plugin_path(name)] = yamlfile.dump(plugin_entry_of(opened[0].wheel, [_owner(owner)]))
     message = f"Publish {name} {version}\n\nPlugin: {name}\nVersion: {version}\n"
+    message += registry_trailer(index.registry_info(repo, tree))
     made = repo.commit(repo.write(tree, files), [base], message, author=author, when=when)
     commit = sign_head(repo, made, key)
     branch = submission_branch(name, version)
@@ -158,6 +161,7 @@ def publish(  # noqa: PLR0913 # what a release is made from, and where it goes
             submission=True,
             wheel_of=lambda artifact: by_digest[artifact.sha256],
             actor=actor_of(repo, base, made.head, at=when),
+            at=when,
         )
         refuse(found, made.branch)
         repo.push(url, made.branch, made.head, force=True, timeout=timeout)
@@ -182,15 +186,25 @@ def submissions(where: Repository | str, *, timeout: float = TIMEOUT) -> tuple[S
 
 
 def check(
-    repo: Repository, base: str, head: str, *, wheel_of: WheelOf | None = None
+    repo: Repository,
+    base: str,
+    head: str,
+    *,
+    wheel_of: WheelOf | None = None,
+    actor: Actor | None = None,
+    at: int | None = None,
 ) -> tuple[Finding, ...]:
     """What the law has against merging ``head`` into ``base``; each a commit or a branch.
 
-    Raises SubmissionNotFound when there is no such branch or commit. See ``law_outcome``.
+    ``actor`` is who a forge says that asks, by its own account id; else a signature tells. ``at``
+    is the Unix time to judge keys by, that of ``base`` by default. Raises SubmissionNotFound when
+    there is no such branch or commit. See ``law_outcome``.
     """
     onto, asked = commit_of(repo, base), commit_of(repo, head)
-    actor = actor_of(repo, onto, asked)
-    return judge_replayed(repo, replay(repo, onto, asked), wheel_of=wheel_of, actor=actor)
+    moment = repo.commit_time(onto) if at is None else at
+    actor = actor or actor_of(repo, onto, asked, at=moment)
+    trees = replay(repo, onto, asked)
+    return judge_replayed(repo, trees, wheel_of=wheel_of, actor=actor, at=moment)
 
 
 def workdir_of(path: Path) -> Repository:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from heimnetz_git.errors import InvalidFile, SignatureInvalid
+from heimnetz_git.model.registry import RegistryInfo
+from heimnetz_git.registry import index
 from heimnetz_git.registry.keyring import keyring_of
 from heimnetz_git.registry.law_case import Actor
 from heimnetz_git.registry.submission_seen import Seen
@@ -11,7 +15,9 @@ from heimnetz_git.storage.repo_objects import object_id
 from heimnetz_git.trust.commits import named_principals, sign_commit
 from heimnetz_git.trust.signatures import SigningKey
 
-__all__ = ["actor_of", "sign_head"]
+__all__ = ["actor_of", "registry_trailer", "sign_head"]
+
+_TRAILER = re.compile(r"^Registry: (\S+)$", re.MULTILINE)
 
 
 def actor_of(
@@ -31,11 +37,27 @@ def actor_of(
         names: tuple[str, ...] = ()
     else:
         names = named_principals(signer)
-    if names:
+    if names and not _is_for_another(repo, base, head):
         return Actor(names[0], proof="signature", also=names[1:])
     if seen is not None and seen.head == head and seen.by:
         return Actor(seen.by, proof="transport")
     return None
+
+
+def _is_for_another(repo: Repository, base: str, head: str) -> bool:
+    """Does the commit, which its signature covers, say that it was meant for another registry?
+
+    A fork shares its history: what an owner asked of one must not be asked of the other by whoever
+    kept it.
+    """
+    meant = _TRAILER.findall(repo.commit_message(head))
+    info = index.registry_info(repo, repo.tree(base)) if meant else None
+    return info is not None and any(one != info.id for one in meant)
+
+
+def registry_trailer(info: RegistryInfo) -> str:
+    """The line of a commit's message that says which registry it is meant for."""
+    return f"Registry: {info.id}\n"
 
 
 def sign_head(repo: Repository, commit: str, key: SigningKey | None) -> str:

@@ -253,7 +253,7 @@ def _take(
     if _is_merged(repo, replayed, asked):
         return _Taken(asked, tree, (), done=True)
     actor = actor_of(repo, base, asked.head, seen, at=when)
-    found = judge_replayed(repo, replayed, wheel_of=wheel_of, expected=asked, actor=actor)
+    found = judge_replayed(repo, replayed, wheel_of=wheel_of, expected=asked, actor=actor, at=when)
     return _Taken(asked, replayed.tree, found, is_proven=actor is not None)
 
 

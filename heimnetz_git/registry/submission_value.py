@@ -13,7 +13,7 @@ from heimnetz_git.model.layout import release_path
 from heimnetz_git.model.names import plugin_name
 from heimnetz_git.model.release import Artifact
 from heimnetz_git.registry.law import judge
-from heimnetz_git.registry.law_case import Actor, finding
+from heimnetz_git.registry.law_case import LATEST, Actor, finding
 from heimnetz_git.registry.law_outcome import refuses
 from heimnetz_git.registry.replay import Replayed
 from heimnetz_git.registry.reverse import needs_of
@@ -82,6 +82,7 @@ def judge_replayed(
     wheel_of: WheelOf | None = None,
     expected: Submission | None = None,
     actor: Actor | None = None,
+    at: int = LATEST,
 ) -> tuple[Finding, ...]:
     """What the law has against a submission's files on main; it must bring what is ``expected``."""
     if replayed.findings:
@@ -93,6 +94,7 @@ def judge_replayed(
         submission=True,
         wheel_of=wheel_of,
         actor=actor,
+        at=at,
         dependents=lambda name: needs_of(repo, replayed.base, keep=True).of(name),
     )
     if expected is None:

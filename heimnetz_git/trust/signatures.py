@@ -24,7 +24,7 @@ from heimnetz_git.trust.keys import sign_raw, verify_raw
 from heimnetz_git.trust.revoked import NONE, Revoked
 from heimnetz_git.trust.wire import Malformed, Reader, string
 
-__all__ = ["NAMESPACE", "SigningKey", "key_of", "sign", "verify"]
+__all__ = ["NAMESPACE", "SigningKey", "checked", "key_of", "sign", "verify"]
 
 SigningKey = bytes | AgentKey
 """What signs: an OpenSSH or PEM private key file's content, or a key that an SSH agent holds."""
@@ -64,6 +64,21 @@ def verify(
     Raises SignatureInvalid with the reason; a signature never fails because of another signer's
     line.
     """
+    key, certificate = checked(message, armored, namespace=namespace)
+    if revoked.has(key, certificate):
+        shown = fingerprint(key)
+        raise SignatureInvalid(f"The key {shown} was taken back.", key=shown)
+    lines = _of_authority(certificate, signers, at) if certificate else signers_of(key, signers)
+    return _allowed(key, lines, namespace=namespace, principal=principal, at=at)
+
+
+def checked(
+    message: bytes, armored: bytes | str, *, namespace: str = NAMESPACE
+) -> tuple[bytes, Certificate | None]:
+    """The key, in wire format, that truly made this signature, and the certificate it came with.
+
+    Whether it may is another question (``verify``). Raises SignatureInvalid.
+    """
     try:
         envelope = _parse(_unarmored(armored))
         if envelope.namespace != namespace.encode():
@@ -77,11 +92,7 @@ def verify(
         verify_raw(key, envelope.signature, signed)
     except Malformed as error:
         raise SignatureInvalid(f"The signature is damaged: {printable(str(error))}.") from None
-    if revoked.has(key, certificate):
-        shown = fingerprint(key)
-        raise SignatureInvalid(f"The key {shown} was taken back.", key=shown)
-    lines = _of_authority(certificate, signers, at) if certificate else signers_of(key, signers)
-    return _allowed(key, lines, namespace=namespace, principal=principal, at=at)
+    return key, certificate
 
 
 def sign(

@@ -162,7 +162,7 @@ class Registry:
         """Publish and merge a release, as ``make_wheel`` makes it."""
         wheel = self.wheel(name, version, **options)
         self.do("publish", str(wheel), "--to", str(self.path))
-        self.do("merge", str(self.path), "--all")
+        self.do("merge", str(self.path), "--all", "--override", "permissions-grown")
         return wheel
 
     def put(self, files: Mapping[str, bytes | None], message: str = "change") -> str:
