@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from heimnetz_git.registry.submission import Submission
+    from heimnetz_git.sdk.fixes import Mend
 
 __all__ = ["build", "publish", "scan", "schema", "validate"]
 
@@ -41,17 +42,39 @@ def fail_on(default: str) -> Callable[[Any], Any]:
     )
 
 
-@command(examples=("validate", "validate plugins/wake-on-lan", "validate --fail-on low"))
+@command(
+    examples=(
+        "validate",
+        "validate plugins/wake-on-lan --fix",
+        "validate dist/wake_on_lan-1.0.0-py3-none-any.whl --fail-on low",
+    )
+)
 @click.argument("path", default=".", type=click.Path())
 @fail_on("medium")
-def validate(session: Session, path: str, fail_on: str) -> Answer:
+@click.option("--fix", "mend", is_flag=True, help="Mend what is safe to mend in plugin.yaml.")
+def validate(session: Session, path: str, fail_on: str, *, mend: bool) -> Answer:
     """Check a plugin project against the rules.
 
-    PATH is the project's folder. The code is read, never run.
+    PATH is the project's folder, or a wheel. The code is read, never run. With --fix the manifest
+    gets the permissions that the code uses and bounded ranges; the rest of it stays as it is.
     """
     from heimnetz_git.sdk.validate import validate as examine
 
-    return findings_answer(tuple(examine(session.existing(path))), fail_on, path)
+    place = session.existing(path)
+    mends = mended(place) if mend else ()
+    said = findings_answer(tuple(examine(place)), fail_on, path)
+    data = {**said.data, "fixed": [{"key": one.key, "message": one.words} for one in mends]}
+    lines = [*(f"Fixed: {printable(one.words, longest=400)}" for one in mends), *said.lines]
+    return Answer(data, lines, exit_code=said.exit_code)
+
+
+def mended(project: Path) -> Sequence[Mend]:
+    """Mend a project's manifest; what was done. Raises UsageError for a wheel."""
+    from heimnetz_git.sdk.fixes import fix
+
+    if not project.is_dir():
+        raise UsageError("Only a project can be mended; a wheel is what it is.")
+    return fix(project)
 
 
 @command(
