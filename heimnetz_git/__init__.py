@@ -21,8 +21,10 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors
         PluginNotFound,
         PluginTimedOut,
     )
+    from heimnetz_git.host.lifecycle import Restart
     from heimnetz_git.host.manager import PluginManager
-    from heimnetz_git.host.plugin import BasePlugin, Context, operation
+    from heimnetz_git.host.plugin import BasePlugin, Context, every, health, on, operation
+    from heimnetz_git.host.report import StartReport
     from heimnetz_git.host.spec import LaunchSpec
 
 __all__ = [
@@ -39,6 +41,11 @@ __all__ = [
     "PluginManager",
     "PluginNotFound",
     "PluginTimedOut",
+    "Restart",
+    "StartReport",
+    "every",
+    "health",
+    "on",
     "operation",
 ]
 
@@ -47,6 +54,11 @@ _HOMES = {
     "Context": "heimnetz_git.host.plugin",
     "LaunchSpec": "heimnetz_git.host.spec",
     "PluginManager": "heimnetz_git.host.manager",
+    "Restart": "heimnetz_git.host.lifecycle",
+    "StartReport": "heimnetz_git.host.report",
+    "every": "heimnetz_git.host.plugin",
+    "health": "heimnetz_git.host.plugin",
+    "on": "heimnetz_git.host.plugin",
     "operation": "heimnetz_git.host.plugin",
 }
 

@@ -21,6 +21,11 @@ FACE = [
     "PluginManager",
     "PluginNotFound",
     "PluginTimedOut",
+    "Restart",
+    "StartReport",
+    "every",
+    "health",
+    "on",
     "operation",
 ]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from heimnetz_git.errors import PluginCrashed, PluginFailed, PluginTimedOut
-from heimnetz_git.host.calls import DEEPEST_CHAIN, PATIENCE, Calls, Chain
+from heimnetz_git.errors import PluginCrashed, PluginFailed
+from heimnetz_git.host.calls import DEEPEST_CHAIN, PATIENCE, WINDOW, Calls, Chain
 from heimnetz_git.host.messages import HostCall, Result
 from heimnetz_git.host.output import LINES_KEPT, MOST_BYTES_PER_WINDOW, WINDOW_SECONDS, Output
 
@@ -85,29 +85,55 @@ def test_chains_are_bounded() -> None:
         chain.then("a")
 
 
-def test_another_chain_waits_its_turn_and_not_for_ever() -> None:
-    """The same chain may come in again at once."""
-    calls = Calls(0.02, lambda: 0.0)
-    first, second = Chain.new(), Chain.new()
-    again = calls.turn("x", first)
-    waiting = pytest.raises(PluginTimedOut, match="was busy")
-    with calls.turn("x", first), again, waiting, calls.turn("x", second):
-        pytest.fail("it was not its turn")
-    with calls.turn("x", second):
-        pass
+def test_the_clock_of_a_call_begins_with_its_turn(clock: Clock) -> None:
+    """A plugin works on one chain at a time; the next one's time begins when it is answered."""
+    calls = Calls(10.0, clock)
+    first, second = calls.open(1, Chain.new()), calls.open(2, Chain.new())
+    clock.now += 4
+    assert (first.remaining(), second.remaining()) == (6, 6)
+    calls.close(Result(1, None))
+    assert second.remaining() == 10
+
+
+def test_a_call_of_the_same_chain_is_worked_on_at_once(clock: Clock) -> None:
+    """It belongs to what the plugin does already."""
+    calls = Calls(10.0, clock)
+    chain = Chain.new()
+    calls.open(1, chain)
+    clock.now += 4
+    assert calls.open(2, chain.then("other")).remaining() == 10
+
+
+def test_a_stream_that_nobody_reads_has_all_the_time(clock: Clock) -> None:
+    """The plugin waits for room then; each item and each reading begins its clock anew."""
+    pending = Calls(10.0, clock).open(1, Chain.new(), streams=True)
+    clock.now += 9
+    for number in range(WINDOW):
+        pending.add(number)
+    clock.now += 100
+    assert pending.remaining() == 10
+    pending.items.popleft()
+    pending.touch()
+    clock.now += 3
+    assert pending.remaining() == 7
 
 
 def test_when_the_plugin_ends_whoever_waits_hears_it(clock: Clock) -> None:
     """Answered calls keep their answers."""
     calls = Calls(10.0, clock)
     answered, waiting = calls.open(1, Chain.new()), calls.open(2, Chain.new())
-    calls.close(Result(1, "x"))
-    calls.close(Result(9, "nobody asked"))
+    found = calls.close(Result(1, "x"))
+    assert found is answered
+    answered.settle(Result(1, "x"))
+    assert calls.close(Result(9, "nobody asked")) is None
     error = PluginCrashed("gone")
-    calls.fail(error)
+    left = calls.drain()
+    assert left == [waiting]
+    for pending in (*left, answered):
+        pending.settle(error)
     assert answered.answer == Result(1, "x")
     assert waiting.answer is error
-    assert waiting.done.is_set()
+    assert len(calls) == 0
 
 
 def test_output_is_cut_into_clean_lines(clock: Clock) -> None:

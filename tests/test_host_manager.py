@@ -57,7 +57,8 @@ def run() -> Iterator[Run]:
     managers = []
 
     def make(*specs: LaunchSpec, start: bool = True, **options: Any) -> PluginManager:
-        manager = PluginManager(specs, on_warning=lambda _text: None, **options)
+        options = {"restart": None, "on_warning": lambda _text: None, **options}
+        manager = PluginManager(specs, **options)
         managers.append(manager)
         if start:
             manager.start()
@@ -287,7 +288,7 @@ def test_what_a_plugin_prints_and_logs_is_heard_and_harmless(run: Run, tmp_path:
 
 FIND_SOCKET = """
             import stat
-            ends = [fd for fd in range(3, 30) if os.path.exists(f"/dev/fd/{fd}")
+            ends = [fd for fd in range(3, 300) if os.path.exists(f"/dev/fd/{fd}")
                     and stat.S_ISSOCK(os.fstat(fd).st_mode)]
 """
 

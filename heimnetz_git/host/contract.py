@@ -12,6 +12,7 @@ from heimnetz_git.host.values import refuse
 __all__ = ["Contract"]
 
 MOST_OPERATIONS = 256
+LONGEST_CACHE = 86_400
 
 
 class Contract:
@@ -21,6 +22,7 @@ class Contract:
         self._name = name
         self.operations = ready.operations
         self.config = ready.config
+        self.ready = ready
         if len(ready.operations) > MOST_OPERATIONS:
             raise ProtocolViolation(f"{name} offers more than {MOST_OPERATIONS} operations.")
         try:
@@ -28,6 +30,14 @@ class Contract:
                 operation: (_part(described, "parameters"), _part(described, "result"))
                 for operation, described in ready.operations.items()
             }
+            self.cacheable = {
+                operation: _period(described["cache"])
+                for operation, described in ready.operations.items()
+                if "cache" in described
+            }
+            self.streaming = frozenset(
+                operation for operation, one in ready.operations.items() if one.get("stream")
+            )
         except ValueError as error:
             raise ProtocolViolation(f"{name} describes its operations wrongly: {error}.") from error
 
@@ -44,7 +54,10 @@ class Contract:
         refuse(f"The parameters of {self._name}.{operation} do not fit", problems)
 
     def check_result(self, operation: str, value: Any) -> None:
-        """Raise InvalidParameters unless the plugin gave what it promised."""
+        """Raise InvalidParameters unless the plugin gave what it promised.
+
+        Of an operation that streams, ``value`` is one item.
+        """
         problems = check(value, self._schemas[operation][1], f"result of {operation}")
         refuse(f"The result of {self._name}.{operation} is not what it promises", problems)
 
@@ -55,3 +68,10 @@ def _part(described: dict[str, Any], key: str) -> Schema:
     if not isinstance(part, dict):
         raise ValueError(f"{key!r} is not a schema")
     return parse(part)
+
+
+def _period(value: object) -> float:
+    """For how many seconds an answer may be remembered. Raises ValueError."""
+    if not isinstance(value, int | float) or not 0 < value <= LONGEST_CACHE:
+        raise ValueError(f"'cache' is 0 to {LONGEST_CACHE:,} seconds")
+    return float(value)

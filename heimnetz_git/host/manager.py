@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from heimnetz_git.errors import AccessDenied, PluginCrashed, PluginNotFound, UsageError, printable
+from heimnetz_git.errors import (
+    AccessDenied,
+    HeimnetzError,
+    PluginNotFound,
+    UsageError,
+    printable,
+)
+from heimnetz_git.host.calling import Caller
 from heimnetz_git.host.calls import Chain
 from heimnetz_git.host.contract import Contract
 from heimnetz_git.host.denial import explain
-from heimnetz_git.host.failures import Raised
+from heimnetz_git.host.failures import Raised, describe_error
+from heimnetz_git.host.hub import Hub
+from heimnetz_git.host.journal import Journal, last_rows, suspects
+from heimnetz_git.host.lifecycle import Restart, State
+from heimnetz_git.host.managed import Managed
 from heimnetz_git.host.messages import HostCall
+from heimnetz_git.host.notices import Notices
+from heimnetz_git.host.order import start_order
 from heimnetz_git.host.plugin import as_plain
-from heimnetz_git.host.process import LogLine, PluginProcess
+from heimnetz_git.host.process import Links, LogLine, PluginProcess
+from heimnetz_git.host.report import StartReport
+from heimnetz_git.host.roster import Roster
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.host.start import profile_for
+from heimnetz_git.host.starter import Starter
+from heimnetz_git.host.stats import PluginStats, summary
+from heimnetz_git.host.usage import Usage, usage
+from heimnetz_git.model.limits import seconds
 from heimnetz_git.model.manifest import Compiled
 from heimnetz_git.sandbox.launcher import Launcher, Mode
 
-__all__ = ["PluginManager", "describe"]
+__all__ = ["PluginManager", "describe", "start_order"]
+
+Service = Callable[..., Any]
 
 
 class PluginManager:
@@ -33,25 +57,65 @@ class PluginManager:
 
     ``sandbox`` is ``auto`` (isolated where that works, else a plain process and a warning),
     ``required`` (else SandboxUnavailable) or ``off``. ``on_warning`` gets sentences, ``on_log``
-    (plugin, level of the logging module, line). ``environ`` is where granted variables are read.
-    May be used from several threads.
+    (plugin, level of the logging module, line), ``on_event`` (``PLUGIN.event``, data). ``environ``
+    is where granted variables are read. ``services`` are what plugins may ask of the host with the
+    permission of that name. ``restart`` says what is done about crashes (None: nothing);
+    ``journal`` is a file that outlives this process; ``safe_mode`` runs essential plugins only.
+    May be used from several threads; ``AsyncPluginManager`` is the same for an event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options, each with a default
         self,
         specs: Iterable[LaunchSpec],
         *,
         sandbox: Mode = "auto",
         on_warning: Callable[[str], None] | None = None,
         on_log: LogLine | None = None,
+        on_event: Callable[[str, dict[str, Any]], None] = lambda _name, _data: None,
         environ: Mapping[str, str] | None = None,
+        services: Mapping[str, Service] | None = None,
+        restart: Restart | None = Restart(),  # noqa: B008  # a frozen value
+        journal: Path | None = None,
+        safe_mode: bool = False,
+        now: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self.specs = {spec.name: spec for spec in specs}
         self._launcher = Launcher(sandbox, on_warning=on_warning or _warn)
         self._on_log = on_log or (lambda _plugin, _level, _line: None)
         self._environ = os.environ if environ is None else environ
-        self._running: dict[str, tuple[PluginProcess, Contract]] = {}
-        self._changing = threading.RLock()
+        self._services = dict(services or {})
+        self._hub = Hub()
+        self._starter = Starter(self._launcher)
+        run = f"{os.getpid()}-{now():.6f}"
+        self._journal = Journal(journal, run=run, now=now) if journal else None
+        self._roster = Roster(
+            specs,
+            self._hub,
+            self._make,
+            diary=self,
+            restart=restart,
+            chance=chance,
+            activated=self._activated,
+        )
+        self._caller = Caller(self._wake, self._hub.clock)
+        self._notices = Notices(
+            self._hub,
+            self._roster.records.values,
+            wake=self._wake_aside,
+            listen=on_event,
+            on_log=self._on_log,
+            chance=chance,
+        )
+        self._links = Links(
+            self._route,
+            self._on_log,
+            self._notices.emitted,
+            self._roster.ended,
+        )
+        self.suspects = self._remember()
+        """The plugins that were about to start or stop when the last host ended abruptly."""
+        if safe_mode:
+            self._keep_essential()
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +126,14 @@ class PluginManager:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
+
+    # What there is
+
+    @property
+    def specs(self) -> dict[str, LaunchSpec]:
+        """The plugins by name."""
+        return self._roster.specs
 
     @property
     def isolated(self) -> bool:
@@ -71,37 +142,92 @@ class PluginManager:
 
     def running(self) -> tuple[str, ...]:
         """The names of the plugins that run, in the order in which they were started."""
-        return tuple(name for name, (process, _) in self._running.items() if process.running)
+        return self._roster.running()
+
+    def state(self, name: str) -> State:
+        """Where a plugin is in its life; ``reason`` says why."""
+        return self._roster.get(name).lifecycle.state
+
+    def reason(self, name: str) -> str:
+        """Why a plugin is in its state: its last error, or what disabled it."""
+        life = self._roster.get(name).lifecycle
+        return ", ".join(sorted(life.disabled_by)) or life.reason
 
     def pid(self, name: str) -> int:
         """The process id of a started plugin (of bubblewrap, where it is isolated)."""
-        return self._started(name)[0].pid
+        return self._started(name).serving()[0].pid
 
     def operations(self, name: str) -> dict[str, dict[str, Any]]:
         """The operations of a started plugin: ``{name: {summary, parameters, result}}``."""
-        return self._started(name)[1].operations
+        return self._started(name).serving()[1].operations
 
     def promises(self, name: str) -> tuple[str, ...]:
         """What is enforced for a plugin on this machine and what is not, each as a sentence."""
-        if name not in self.specs:
-            raise PluginNotFound(f"No plugin {printable(name)!r} is installed.", plugin=name)
-        return profile_for(self.specs[name], self._launcher).promises()
+        return profile_for(self._roster.get(name).spec, self._launcher).promises()
+
+    def stats(self) -> dict[str, PluginStats]:
+        """What each plugin did and used so far, by name."""
+        return {name: self._stats(record) for name, record in self._roster.records.items()}
+
+    # Starting and ending
 
     def start(self, names: Iterable[str] | None = None) -> None:
         """Start plugins (default: all) and what they require, requirements first.
 
         Raises the error of the first that fails; those that this call had started are stopped.
         """
-        with self._changing:
-            begun: list[str] = []
-            try:
-                for name in start_order(self.specs, self.specs if names is None else names):
-                    if name not in self.running():
-                        self._start(name)
-                        begun.append(name)
-            except BaseException:
-                self._stop(reversed(begun))
-                raise
+        self._roster.start(self.specs if names is None else names)
+
+    def start_all(self) -> StartReport:
+        """Start all plugins that can be started, and say what became of each; raises for none.
+
+        One that waits for something (``activation``) is left to that; one that fails is tried again
+        after a while.
+        """
+        records = self._roster.records
+        eager = [name for name, one in records.items() if not one.spec.activation]
+        allowed = [name for name in eager if not records[name].lifecycle.disabled_by]
+        report = self._roster.start_all(allowed)
+        for record in records.values():
+            if record.spec.activation and not record.running:
+                self._notices.arm(record)
+        return report
+
+    def stop(self, names: Iterable[str] | None = None) -> None:
+        """Stop plugins (default: all), last started first; none of their processes is left."""
+        self._roster.stop(list(self._roster.records) if names is None else names)
+        if names is None:
+            self._hub.close()
+
+    def close(self) -> None:
+        """Stop everything and end the journal."""
+        self.stop()
+        if self._journal is not None:
+            self._journal.close()
+
+    def disable(self, name: str, why: str = "user") -> None:
+        """Stop a plugin and keep it from being started for that reason."""
+        self._roster.disable(name, why)
+
+    def enable(self, name: str, why: str = "user") -> None:
+        """Take a reason away; with none left the plugin can be started again."""
+        self._roster.enable(name, why)
+
+    def swap(self, spec: LaunchSpec, *, drain: float | None = None) -> None:
+        """Let another version of a running plugin serve from now on; no call fails for it.
+
+        It is started beside the old one and asked how it is, then calls go to it; the old one
+        answers what it has (for at most ``drain`` seconds, default its limit) and is stopped.
+        Raises why the new one does not start; then nothing has changed.
+        """
+        patience = seconds(spec.limits.call) if drain is None else drain
+        try:
+            self._roster.swap(spec, self._notices.ask_health, drain=patience)
+        except Raised as raised:
+            raise explain(raised.failure, spec) from None
+        self._caller.forget(spec.key)
+
+    # Talking
 
     def call(self, name: str, operation: str, /, **params: Any) -> Any:
         """The plain result of a started plugin's operation.
@@ -111,99 +237,157 @@ class PluginManager:
         plugin that timed out or broke the protocol is gone afterwards; ``start`` starts it anew.
         """
         try:
-            return self._call(name, operation, as_plain(params), Chain.new())
+            return self._caller.call(name, operation, as_plain(params), Chain.new())
         except Raised as raised:
-            raise explain(raised.failure, self.specs[name], operation) from None
+            spec = self._roster.get(name).spec
+            raise self._caller.explained(raised, spec, operation) from None
 
-    def stop(self, names: Iterable[str] | None = None) -> None:
-        """Stop plugins (default: all), last started first; none of their processes is left."""
-        with self._changing:
-            chosen = set(self._running if names is None else names)
-            self._stop([name for name in reversed(list(self._running)) if name in chosen])
+    def stream(self, name: str, operation: str, /, **params: Any) -> Iterator[Any]:
+        """The items of an operation that streams, as they come; close it to cancel the rest.
 
-    def _start(self, name: str) -> None:
-        """Start one plugin whose requirements run."""
-        spec = self.specs[name]
-        process = PluginProcess(
-            spec,
-            self._launcher,
-            environ=self._environ,
-            route=self._route,
-            on_log=self._on_log,
-        )
+        The plugin is never more than a window of items ahead. Raises as ``call`` does.
+        """
         try:
-            contract = Contract(name, process.start())
+            yield from self._caller.stream(name, operation, as_plain(params), Chain.new())
         except Raised as raised:
-            raise explain(raised.failure, spec) from None
-        except BaseException:
-            process.stop()
-            raise
-        self._running.pop(name, None)
-        self._running[name] = (process, contract)
+            spec = self._roster.get(name).spec
+            raise self._caller.explained(raised, spec, operation) from None
 
-    def _stop(self, names: Iterable[str]) -> None:
-        """Stop those of ``names`` that were started, in that order."""
-        for name in names:
-            process, _contract = self._running.pop(name)
-            process.stop()
+    def emit(self, event: str, /, **data: Any) -> None:
+        """Tell the plugins that listen that something happened; returns at once."""
+        self._notices.emit(event, as_plain(data))
 
-    def _started(self, name: str) -> tuple[PluginProcess, Contract]:
-        """A plugin that was started. Raises PluginNotFound or PluginCrashed."""
-        if name not in self.specs:
-            raise PluginNotFound(f"No plugin {printable(name)!r} is installed.", plugin=name)
-        if name not in self._running:
-            raise PluginCrashed(f"{name} is not running.", hint="Start it first.", plugin=name)
-        return self._running[name]
+    def check_health(self, name: str) -> str:
+        """Ask a running plugin how it is: ``ok``, or what is wrong with it."""
+        record = self._started(name)
+        try:
+            self._notices.ask_health(record.serving()[0])
+            record.lifecycle.health = "ok"
+        except Raised as raised:
+            record.lifecycle.health = str(explain(raised.failure, record.spec, "health"))
+        except HeimnetzError as error:
+            record.lifecycle.health = str(error)
+        return record.lifecycle.health
 
-    def _call(self, name: str, operation: str, params: dict[str, Any], chain: Chain) -> Any:
-        """Call an operation in a chain of calls, both sides held to its schemas."""
-        process, contract = self._started(name)
-        contract.check_call(operation, params)
-        value = process.call(operation, params, chain)
-        contract.check_result(operation, value)
-        return value
+    # Inside
+
+    def note(
+        self, plugin: str, version: str, state: State, reason: str, disabled_by: tuple[str, ...]
+    ) -> None:
+        """A plugin is about to become ``state``: for the journal."""
+        if self._journal is not None:
+            self._journal.note(plugin, version, state, reason, disabled_by)
+
+    def _remember(self) -> tuple[str, ...]:
+        """Take quarantines over from the last run, of the same versions; who is suspect."""
+        rows = self._journal.rows if self._journal is not None else ()
+        for name, row in last_rows(rows).items():
+            record = self._roster.records.get(name)
+            if record is None or row.version != record.spec.version:
+                continue
+            for why in row.disabled_by:
+                if why != SAFE_MODE:
+                    record.lifecycle.disable(why)
+        return tuple(name for name in suspects(rows) if name in self._roster.records)
+
+    def _keep_essential(self) -> None:
+        """Disable what is not essential, for this run."""
+        for record in self._roster.records.values():
+            if not record.spec.essential:
+                record.lifecycle.disable(SAFE_MODE)
+
+    def _make(self, spec: LaunchSpec) -> PluginProcess:
+        """The process of a plugin, not begun yet."""
+        return PluginProcess(spec, self._starter, self._hub, self._links, environ=self._environ)
+
+    def _activated(self, record: Managed) -> None:
+        """A plugin begins to serve."""
+        self._caller.forget(record.spec.key)
+        self._notices.begin(record)
+
+    def _started(self, name: str) -> Managed:
+        """A plugin by name. Raises PluginNotFound."""
+        return self._roster.get(name)
+
+    def _wake(self, name: str) -> Managed:
+        """A plugin that is called: started now if it waited for that."""
+        record = self._roster.get(name)
+        if not record.running and "operation" in record.spec.activation:
+            self._roster.start([name])
+        return record
+
+    def _wake_aside(self, name: str) -> None:
+        """Start a plugin without waiting for it."""
+
+        def start() -> None:
+            try:
+                self._roster.start([name])
+            except HeimnetzError as error:
+                self._on_log(name, 40, printable(str(error)))
+
+        threading.Thread(target=start, daemon=True).start()
 
     def _route(self, caller: LaunchSpec, message: HostCall, chain: Chain) -> Any:
-        """A plugin's call to another one: allowed if the caller requires it."""
+        """A plugin's call to another one it requires, or to a service of the host it is granted."""
+        if not message.plugin:
+            return self._serve(caller, message)
         if message.plugin not in caller.requires:
             raise AccessDenied(
-                f"{caller.name} called {printable(message.plugin)}, which it does not require.",
+                f"{caller.key} called {printable(message.plugin)}, which it does not require.",
                 hint="Its author must declare it under 'requires:' in plugin.yaml.",
-                plugin=caller.name,
+                plugin=caller.key,
                 wanted=f"requires.{printable(message.plugin)}",
             )
-        return self._call(
-            message.plugin, message.operation, message.params, chain.then(caller.name)
+        return self._caller.call(
+            message.plugin, message.operation, message.params, chain.then(caller.key)
+        )
+
+    def _serve(self, caller: LaunchSpec, message: HostCall) -> Any:
+        """A service of the host."""
+        service = printable(message.operation)
+        if message.operation not in caller.permissions.host:
+            raise AccessDenied(
+                f"{caller.key} asked the host for {service}, which it was not granted.",
+                hint=f"Its author must declare it: 'permissions: {{host: [{service}]}}'.",
+                plugin=caller.key,
+                wanted=f"host.{service}",
+            )
+        if message.operation not in self._services:
+            raise PluginNotFound(f"This host has no service {service!r}.", plugin=caller.key)
+        try:
+            return as_plain(self._services[message.operation](**message.params))
+        except HeimnetzError:
+            raise
+        except Exception as error:  # whatever the application's function raises
+            raise Raised(describe_error(error)) from None
+
+    def _stats(self, record: Managed) -> PluginStats:
+        """What one plugin did and used."""
+        name, life, process = record.spec.key, record.lifecycle, record.process
+        used = usage(process.pid) if process is not None and process.running else Usage(0, 0, 0)
+        alive = process is not None and process.running
+        return PluginStats(
+            name=name,
+            version=record.spec.version,
+            state=life.state,
+            health=life.health,
+            start=process.ready_after if process is not None else 0.0,
+            uptime=self._hub.clock() - process.began if alive and process is not None else 0.0,
+            cpu=used.cpu,
+            memory=used.memory,
+            processes=used.processes,
+            generation=record.generation,
+            restarts=life.restarts,
+            denials=self._caller.denials.get(name, 0),
+            cached=self._caller.cached.get(name, 0),
+            operations={
+                operation: summary(tally)
+                for operation, tally in sorted(self._caller.tallies.get(name, {}).items())
+            },
         )
 
 
-def start_order(specs: Mapping[str, LaunchSpec], names: Iterable[str]) -> tuple[str, ...]:
-    """``names`` and all that they require, each after its requirements; names break ties.
-
-    Where plugins require each other in a circle, the one that comes up first starts last. Raises
-    PluginNotFound for a requirement that is not there.
-    """
-    order: dict[str, None] = {}
-    entered: set[str] = set()
-
-    def visit(name: str, wanted_by: str) -> Iterator[tuple[str, str]]:
-        if name not in specs:
-            needs = f", which {wanted_by} requires" if wanted_by else ""
-            raise PluginNotFound(f"No plugin {printable(name)!r} is installed{needs}.", plugin=name)
-        entered.add(name)
-        yield from ((one, name) for one in sorted(specs[name].requires) if one not in entered)
-
-    for first in names:
-        stack = [(first, iter(visit(first, "")))] if first not in entered else []
-        while stack:
-            name, waiting = stack[-1]
-            following = next((one for one in waiting if one[0] not in entered), None)
-            if following is None:
-                order[name] = None
-                stack.pop()
-            else:
-                stack.append((following[0], iter(visit(*following))))
-    return tuple(order)
+SAFE_MODE = "safe-mode"
 
 
 def describe(
@@ -217,26 +401,28 @@ def describe(
     Loads its code in a sandboxed process without initialising it. Raises PluginFailed and the
     other errors of a start.
     """
+    hub = Hub()
     process = PluginProcess(
         spec,
-        Launcher(sandbox, on_warning=on_warning or _warn),
+        Starter(Launcher(sandbox, on_warning=on_warning or _warn)),
+        hub,
+        Links(_route_nowhere, lambda _plugin, _level, _line: None),
         environ={},
-        route=_route_nowhere,
-        on_log=lambda _plugin, _level, _line: None,
         initialize=False,
     )
     try:
-        contract = Contract(spec.name, process.start())
+        contract = Contract(spec.key, process.start())
     except Raised as raised:
         raise explain(raised.failure, spec) from None
     finally:
         process.stop()
+        hub.close()
     return Compiled(name=spec.name, operations=contract.operations, config=contract.config)
 
 
 def _route_nowhere(caller: LaunchSpec, _message: HostCall, _chain: Chain) -> Any:
     """A plugin that is only described calls nobody."""
-    raise UsageError(f"{caller.name} calls another plugin while it is loaded.")
+    raise UsageError(f"{caller.key} calls another plugin while it is loaded.")
 
 
 def _warn(text: str) -> None:

@@ -10,10 +10,14 @@ from heimnetz_git.model.permission import Permissions
 from heimnetz_git.sandbox.confine import Confinement
 
 __all__ = [
+    "API",
     "PROTOCOL",
     "Answer",
     "Call",
+    "Cancel",
+    "Credit",
     "Error",
+    "Event",
     "Failure",
     "FromHost",
     "FromPlugin",
@@ -21,13 +25,16 @@ __all__ = [
     "Hello",
     "HostCall",
     "HostResult",
+    "Item",
     "Log",
     "Ready",
     "Result",
     "Stop",
 ]
 
-PROTOCOL = 1
+PROTOCOL = 2
+API = "1.0"
+"""The version of what plugins are written with: another major number is another interface."""
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -67,6 +74,7 @@ class Hello(_Message, frozen=True, tag="hello"):
     permissions: Permissions
     config: dict[str, Any]
     initialize: bool = True
+    api: str = API
 
 
 class Greeting(_Message, frozen=True, tag="hello"):
@@ -74,21 +82,63 @@ class Greeting(_Message, frozen=True, tag="hello"):
 
     protocol: int
     applied: tuple[str, ...]
+    api: str = API
 
 
 class Ready(_Message, frozen=True, tag="ready"):
-    """Plugin to host: initialised. ``operations`` and ``config`` as in ``plugin.json``."""
+    """Plugin to host: initialised. ``operations`` and ``config`` as in ``plugin.json``.
+
+    ``events`` are those that it wants to hear of, ``every`` maps methods to seconds between two
+    runs, ``health`` tells whether it can be asked how it is.
+    """
 
     operations: dict[str, dict[str, Any]]
     config: dict[str, Any]
+    events: tuple[str, ...] = ()
+    every: dict[str, float] = {}
+    health: bool = False
 
 
 class Call(_Message, frozen=True, tag="call"):
-    """Host to plugin: run an operation."""
+    """Host to plugin: run an operation.
+
+    ``chain`` is the number of the chain of calls that this one belongs to: while the plugin waits
+    within a chain it serves that one only. With ``credit`` the result comes as Items, so many of
+    them before the next Credit.
+    """
 
     id: int
     operation: str
     params: dict[str, Any]
+    chain: int = 0
+    credit: int = 0
+
+
+class Cancel(_Message, frozen=True, tag="cancel"):
+    """Host to plugin: nobody waits for that call any more. It is answered all the same."""
+
+    id: int
+
+
+class Credit(_Message, frozen=True, tag="credit"):
+    """Host to plugin: so many more items of a stream are welcome."""
+
+    id: int
+    count: int
+
+
+class Item(_Message, frozen=True, tag="item"):
+    """Plugin to host: one item of a stream; a Result ends it."""
+
+    id: int
+    value: Any
+
+
+class Event(_Message, frozen=True, tag="event"):
+    """Plugin to host: something happened that others may want to hear of."""
+
+    name: str
+    data: dict[str, Any]
 
 
 class Result(_Message, frozen=True, tag="result"):
@@ -113,7 +163,10 @@ class Log(_Message, frozen=True, tag="log"):
 
 
 class HostCall(_Message, frozen=True, tag="host-call"):
-    """Plugin to host: call an operation of another plugin, for the call ``parent`` (or 0)."""
+    """Plugin to host: call an operation of another plugin, for the call ``parent`` (or 0).
+
+    Without ``plugin`` it is the host itself that is asked.
+    """
 
     id: int
     parent: int
@@ -134,6 +187,6 @@ class Stop(_Message, frozen=True, tag="stop"):
     """Host to plugin: clean up and end."""
 
 
-FromHost = Hello | Call | HostResult | Stop
-FromPlugin = Greeting | Ready | Result | Error | Log | HostCall
+FromHost = Hello | Call | Cancel | Credit | HostResult | Stop
+FromPlugin = Greeting | Ready | Result | Error | Item | Log | Event | HostCall
 Answer = Result | Error

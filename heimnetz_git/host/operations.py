@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,30 +15,65 @@ from heimnetz_git.host.values import refuse, schema_of
 
 __all__ = ["Operation", "operations_of"]
 
-VARARGS, VARKEYWORDS, GENERATOR, COROUTINE = 0x04, 0x08, 0x20, 0x280
+VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
 """Flags of a code object (``inspect`` names them CO_*; it is too heavy to import here)."""
 
 
 class Operation:
-    """One operation: its description, and a way to run it on plain values."""
+    """One operation: its description, and a way to run it on plain values.
+
+    ``streams`` if it is a generator, ``waits`` if it is a coroutine; its answers may be remembered
+    for ``cache`` seconds.
+    """
 
     def __init__(self, name: str, function: Callable[..., Any], summary: str) -> None:
         self.name = name
         self.summary = summary or _first_line(function.__doc__)
         self._function = function
         hints = typing.get_type_hints(function, include_extras=True)
-        self._returns = hints.pop("return", Any)
+        flags = function.__code__.co_flags
+        self.streams = bool(flags & GENERATOR)
+        self.waits = bool(flags & COROUTINE)
+        self.cache = float(getattr(function, "__heimnetz_cache__", 0.0))
+        self._returns = _returned(hints.pop("return", Any), streams=self.streams)
         self._takes, self._rest = _parameters(name, function, hints)
         self._parsed: Schema | None = None
 
     def describe(self) -> dict[str, Any]:
         """``{summary, parameters, result}`` with JSON Schemas, as in ``plugin.json``."""
         result = {} if self._returns is Any else schema_of(self._returns)
-        return {"summary": self.summary, "parameters": self._schema(), "result": result}
+        described: dict[str, Any] = {
+            "summary": self.summary,
+            "parameters": self._schema(),
+            "result": result,
+        }
+        if self.streams:
+            described["stream"] = True
+        if self.cache:
+            described["cache"] = self.cache
+        return described
 
-    def run(self, plugin: BasePlugin, params: Mapping[str, Any]) -> Any:
-        """The operation's result as plain values. Raises InvalidParameters, and what it raises."""
-        return self._checked(self._function(plugin, **self._convert(params)))
+    def run(
+        self,
+        plugin: BasePlugin,
+        params: Mapping[str, Any],
+        wait: Callable[[Any], Any] = lambda coroutine: coroutine,
+    ) -> Any:
+        """The operation's result as plain values; ``wait`` runs a coroutine to its end.
+
+        Raises InvalidParameters, and what it raises.
+        """
+        value = self._function(plugin, **self._convert(params))
+        return self._checked(wait(value) if self.waits else value)
+
+    def items(self, plugin: BasePlugin, params: Mapping[str, Any]) -> Iterator[Any]:
+        """The items of an operation that streams, as plain values, as they come."""
+        made = self._function(plugin, **self._convert(params))
+        try:
+            for value in made:
+                yield self._checked(value)
+        finally:
+            made.close()
 
     def _schema(self) -> dict[str, Any]:
         """The JSON Schema of the parameters."""
@@ -104,14 +139,25 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0].strip()
 
 
+def _returned(hint: Any, *, streams: bool) -> Any:
+    """What an operation gives: for a generator the type of its items."""
+    if not streams or hint is Any:
+        return hint
+    arguments = typing.get_args(hint)
+    if not arguments:
+        raise TypeError(f"a generator returns Iterator[TYPE], not {hint!r}")
+    return arguments[0]
+
+
 def _parameters(
     name: str, function: Callable[..., Any], hints: Mapping[str, Any]
 ) -> tuple[type[msgspec.Struct], bool]:
     """A Struct with a field for each parameter, and whether any others are taken as well."""
     code = function.__code__
-    if code.co_flags & (VARARGS | GENERATOR | COROUTINE) or code.co_posonlyargcount:
+    if code.co_flags & (VARARGS | ASYNC_GENERATOR) or code.co_posonlyargcount:
         raise TypeError(
-            f"operation {name!r}: an ordinary method whose parameters can be passed by name"
+            f"operation {name!r}: a method, coroutine or generator whose parameters can be passed"
+            " by name"
         )
     names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     count = code.co_argcount

@@ -9,40 +9,76 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 import msgspec
 
 from heimnetz_git.host.values import NoConfig, settle
+from heimnetz_git.model.limits import period as seconds_of
 from heimnetz_git.model.permission import Permissions
 
 if TYPE_CHECKING:
     import logging
 
-__all__ = ["BasePlugin", "Context", "operation"]
+__all__ = ["BasePlugin", "Context", "every", "health", "on", "operation"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = TypeVar("P", bound="BasePlugin")
 
 Caller = Callable[[str, str, dict[str, Any]], Any]
 LogLine = Callable[[int, str], None]
+Emit = Callable[[str, dict[str, Any]], None]
 
 
 @overload
 def operation(method: F) -> F: ...
 @overload
-def operation(method: str = "", *, summary: str = "") -> Callable[[F], F]: ...
-def operation(method: F | str = "", *, summary: str = "") -> F | Callable[[F], F]:
+def operation(method: str = "", *, summary: str = "", cache: float = 0.0) -> Callable[[F], F]: ...
+def operation(
+    method: F | str = "", *, summary: str = "", cache: float = 0.0
+) -> F | Callable[[F], F]:
     """Mark a method as something that others may call: ``@operation`` or ``@operation("Does x.")``.
 
     Its parameters and its result are described by their type hints (builtins, msgspec Structs,
     dataclasses, TypedDicts); each parameter is passed by name. The summary is the docstring's
-    first line unless given here.
+    first line unless given here. A generator's items reach a caller that streams one by one; an
+    ``async def`` is run to its end. With ``cache`` the host may answer the same question with the
+    same answer for so many seconds.
     """
     if callable(method):
-        return _mark(method, summary)
+        return _mark(method, summary, cache)
     words = method or summary
-    return lambda function: _mark(function, words)
+    return lambda function: _mark(function, words, cache)
 
 
-def _mark(function: F, summary: str) -> F:
+def on(event: str) -> Callable[[F], F]:
+    """Have a method called with an event's data: ``@on("device-registry.joined")``.
+
+    The name is the emitting plugin's, which must be among the required ones, a dot and the event's;
+    or one that the host application emits. The data's values are passed by name.
+    """
+    return lambda function: _set(function, "__heimnetz_event__", event)
+
+
+def every(period: str) -> Callable[[F], F]:
+    """Have a method called again and again while the plugin runs: ``@every("15m")``.
+
+    The period is ``30s``, ``10m``, ``2h`` or ``3d``; the next run begins so long after the last
+    ended, give or take a tenth.
+    """
+    return lambda function: _set(function, "__heimnetz_every__", float(seconds_of(period)))
+
+
+def health(function: F) -> F:
+    """Have the host ask this method how the plugin is: raise or return False when it is unwell."""
+    return _set(function, "__heimnetz_health__", True)
+
+
+def _mark(function: F, summary: str, cache: float) -> F:
     """``function`` with the mark that ``operations.operations_of`` looks for."""
-    function.__heimnetz_operation__ = summary  # type: ignore[attr-defined]  # our own attribute
+    if cache:
+        _set(function, "__heimnetz_cache__", cache)
+    return _set(function, "__heimnetz_operation__", summary)
+
+
+def _set(function: F, name: str, value: object) -> F:
+    """``function`` with an attribute of ours."""
+    setattr(function, name, value)
     return function
 
 
@@ -72,7 +108,7 @@ class Context:
     the user granted, ``name`` and ``version`` the plugin's own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # parts of a host, each with a default
         self,
         *,
         name: str = "plugin",
@@ -82,6 +118,7 @@ class Context:
         permissions: Permissions | None = None,
         caller: Caller | None = None,
         log: LogLine | None = None,
+        emit: Emit | None = None,
     ) -> None:
         self.name = name
         self.version = version
@@ -90,6 +127,7 @@ class Context:
         self._data = data
         self._caller = caller
         self._log = log
+        self._emit = emit
 
     @classmethod
     def for_tests(
@@ -141,6 +179,23 @@ class Context:
         if self._caller is None:
             raise RuntimeError("this context is not connected to a host; use Context.for_tests")
         return self._caller(plugin, operation, as_plain(params))
+
+    def host(self, service: str, /, **params: Any) -> Any:
+        """The result of a service of the host application, such as ``devices.read``.
+
+        It must be among the granted ``permissions: {host: [...]}``; AccessDenied if it is not.
+        """
+        if self._caller is None:
+            raise RuntimeError("this context is not connected to a host; use Context.for_tests")
+        return self._caller("", service, as_plain(params))
+
+    def emit(self, event: str, /, **data: Any) -> None:
+        """Tell the host and the plugins that listen that something happened.
+
+        They hear of it as ``PLUGIN.event``; in a test without a host nobody does.
+        """
+        if self._emit is not None:
+            self._emit(event, as_plain(data))
 
     def start(self, plugin: type[P]) -> P:
         """A ready ``plugin``: configured, with this context, and initialised.

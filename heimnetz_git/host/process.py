@@ -1,17 +1,13 @@
-"""One running plugin as its host sees it: a process, a connection, and the calls in flight."""
+"""One running plugin as its host sees it: a process, a connection, and how both end."""
 
 from __future__ import annotations
 
 import os
-import selectors
 import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from heimnetz_git.errors import (
@@ -23,9 +19,12 @@ from heimnetz_git.errors import (
     SandboxUnavailable,
 )
 from heimnetz_git.host.calls import Calls, Chain, Pending
+from heimnetz_git.host.connection import CHUNK, Connection
 from heimnetz_git.host.failures import Raised
+from heimnetz_git.host.hub import Hub
 from heimnetz_git.host.messages import (
     Error,
+    Event,
     Failure,
     FromPlugin,
     Greeting,
@@ -35,88 +34,178 @@ from heimnetz_git.host.messages import (
     Ready,
 )
 from heimnetz_git.host.output import Output
-from heimnetz_git.host.rpc import HostSide
 from heimnetz_git.host.spec import LaunchSpec
-from heimnetz_git.host.start import command_for, describe_status, hello_for, profile_for
+from heimnetz_git.host.start import hello_for
+from heimnetz_git.host.started import Started
+from heimnetz_git.host.starter import Starter
 from heimnetz_git.model.limits import seconds
-from heimnetz_git.sandbox.launcher import Launcher, end_tree
 
-__all__ = ["PluginProcess", "Route"]
+__all__ = ["Links", "LogLine", "PluginProcess", "Route"]
 
 Route = Callable[[LaunchSpec, HostCall, Chain], Any]
 LogLine = Callable[[str, int, str], None]
 
-GRACE = 2.0
+GRACE = 0.6
 """Seconds that a plugin has for cleaning up before it is killed."""
-EXIT_STATUS_WITHIN = 0.5
-CHUNK = 1 << 16
+EXIT_STATUS_WITHIN = 0.3
+DRAIN_POLL = 0.002
+WATCHED = 8
+"""How many times within a call's limit somebody looks whether it is over."""
 
 
-class PluginProcess:
-    """A plugin's process, from its start to its end; used by any number of threads.
+class Links:
+    """Whom a plugin's process talks to, besides its callers.
 
-    One thread of its own starts the process, reads what comes and ends what is left; it lives as
-    long as the process, because Linux kills a child whose parent's *thread* has gone. ``route``
-    answers the plugin's calls to others, ``on_log`` gets (plugin, level, line).
+    ``route`` answers its calls to others and to the host (in a thread of its own), ``on_log`` gets
+    (plugin, level, line), ``on_event`` (plugin, event, data), ``on_end`` the process that ended,
+    once nothing of it is left.
     """
 
     def __init__(
         self,
-        spec: LaunchSpec,
-        launcher: Launcher,
-        *,
-        environ: Mapping[str, str],
         route: Route,
         on_log: LogLine,
+        on_event: Callable[[LaunchSpec, Event], None] = lambda _spec, _event: None,
+        on_end: Callable[[PluginProcess], None] = lambda _process: None,
+    ) -> None:
+        self.route = route
+        self.on_log = on_log
+        self.on_event = on_event
+        self.on_end = on_end
+
+
+class PluginProcess:
+    """A plugin's process, from its start to its end; used by any number of threads."""
+
+    def __init__(
+        self,
+        spec: LaunchSpec,
+        starter: Starter,
+        hub: Hub,
+        links: Links,
+        *,
+        environ: Mapping[str, str],
         initialize: bool = True,
     ) -> None:
         self.spec = spec
         self.ready: Ready | None = None
-        self.pid = 0
-        self._launcher = launcher
+        self.began = hub.clock()
+        self.ready_after = 0.0
+        """Seconds from ``begin`` to Ready."""
+        self.ended: HeimnetzError | Raised | None = None
+        self.stopping = False
+        self._starter = starter
+        self._hub = hub
+        self._links = links
         self._environ = environ
-        self._route = route
-        self._on_log = on_log
         self._initialize = initialize
-        self._side = HostSide()
-        self._calls = Calls(seconds(spec.limits.call), time.monotonic)
-        self._output = Output(spec.name, time.monotonic)
+        self._calls = Calls(seconds(spec.limits.call), hub.clock)
+        self._output = Output(spec.name, hub.clock)
         self._lock = threading.Lock()
-        self._unsent = bytearray()
-        self._started = threading.Event()
-        self._ended: HeimnetzError | Raised | None = None
-        self._stopping = False
-        self._thread = threading.Thread(
-            target=self._live, name=f"heimnetz-{spec.name}", daemon=True
-        )
+        self._settled = threading.Event()
+        self._gone = threading.Event()
+        self._begun = self._finishing = self._watched = False
+        self._started: Started | None = None
+        self._connection: Connection | None = None
+        self._out = -1
+        self._patience = 0.0
+        self._promised: tuple[str, ...] = ()
+
+    @property
+    def pid(self) -> int:
+        """The process id, 0 before it was started."""
+        return self._started.pid if self._started else 0
 
     @property
     def running(self) -> bool:
-        """Has it started and not ended?"""
-        return self.ready is not None and self._ended is None and not self._stopping
+        """Is it ready, and has not ended?"""
+        return self.ready is not None and self.ended is None and not self.stopping
 
-    def start(self) -> Ready:
-        """Start it and wait until it is ready.
+    @property
+    def connection(self) -> Connection:
+        """Its connection. Raises PluginCrashed with the reason if it does not run."""
+        if self._connection is None or not self.running:
+            why = f": {self.ended}" if self.ended else "."
+            raise PluginCrashed(f"{self.spec.key} is not running{why}", plugin=self.spec.key)
+        return self._connection
+
+    # The life of it
+
+    def begin(self) -> None:
+        """Have it started; ``wait_ready`` tells what became of it."""
+        self._begun = True
+        self.began = self._hub.clock()
+        self._hub.post(self._launch)
+        self._hub.later(seconds(self.spec.limits.start), self._too_late)
+
+    def wait_ready(self) -> Ready:
+        """Wait until it is ready.
 
         Raises PluginTimedOut after ``limits.start``, Raised with what the plugin could not start
         for, SandboxUnavailable, PluginCrashed; then nothing of it is left.
         """
-        self._host, self._child = socket.socketpair()
-        self._wake, self._waker = socket.socketpair()
-        self._out, self._child_out = os.pipe()
-        self._thread.start()
-        if not self._started.wait(seconds(self.spec.limits.start)):
-            self._fail(
-                PluginTimedOut(
-                    f"{self.spec.name} was not ready within {self.spec.limits.start}."
-                    f"{self._last_words()}",
-                    plugin=self.spec.name,
-                )
-            )
-        if self._ended is not None or self.ready is None:
-            self._thread.join()
-            raise self._ended or PluginCrashed(f"{self.spec.name} did not start.")
+        self._settled.wait()
+        if self.ended is not None or self.ready is None:
+            self._gone.wait()
+            raise self.ended or PluginCrashed(f"{self.spec.key} did not start.")
         return self.ready
+
+    def start(self) -> Ready:
+        """``begin`` and ``wait_ready``."""
+        self.begin()
+        return self.wait_ready()
+
+    def ask_to_stop(self) -> None:
+        """Ask it to clean up and end, without waiting."""
+        with self._lock:
+            asks = self.running
+            self.stopping = True
+        if asks and self._connection is not None:
+            self._connection.stop()
+            self._patience = self._hub.clock() + GRACE
+
+    def stop(self) -> None:
+        """Ask it to clean up and end; kill it after GRACE. Nothing of it is left on return."""
+        if not self._begun:
+            return
+        self.ask_to_stop()
+        if not self._gone.wait(max(0.0, self._patience - self._hub.clock())):
+            self.fail(PluginCrashed(f"{self.spec.key} was stopped.", plugin=self.spec.key))
+            self._gone.wait()
+
+    def drain(self, until: float) -> None:
+        """Wait until its calls are answered, or until the hub's clock says ``until``."""
+        connection = self._connection
+        while connection is not None and len(connection) and self._hub.clock() < until:
+            if self._gone.wait(DRAIN_POLL):
+                return
+
+    def fail(self, error: HeimnetzError | Raised) -> None:
+        """End the process because of ``error``, unless it has ended already."""
+        with self._lock:
+            if self.ended is None:
+                self.ended = error
+        if self._connection is not None:
+            self._connection.end(error)
+        self._finish_soon()
+
+    # Calls
+
+    def invoke(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        chain: Chain,
+        *,
+        streams: bool = False,
+        listener: Callable[[Pending], None] | None = None,
+    ) -> Pending:
+        """Send a call; ``listener`` is told of news, by whichever thread reads them."""
+        pending = self.connection.call(operation, params, chain, streams=streams, listener=listener)
+        if listener is not None and not self._watched:
+            self._watched = True
+            self._hub.later(seconds(self.spec.limits.call) / WATCHED, self._watch)
+        return pending
 
     def call(self, operation: str, params: dict[str, Any], chain: Chain) -> Any:
         """The plain result of an operation.
@@ -124,232 +213,229 @@ class PluginProcess:
         Raises Raised with what the plugin raised, PluginTimedOut after ``limits.call`` (and
         the process is gone), PluginCrashed if it ended, ProtocolViolation if it broke the rules.
         """
-        with self._calls.turn(self.spec.name, chain):
-            with self._lock:
-                self._must_run()
-                number, data = self._side.call(operation, params)
-                pending = self._calls.open(number, chain)
-                self._write(data)
-            try:
-                return self._await(pending, operation)
-            finally:
-                self._calls.forget(number)
+        pending = self.invoke(operation, params, chain)
+        self.await_news(pending, operation)
+        return outcome(pending)
 
-    def stop(self) -> None:
-        """Ask it to clean up and end; kill it after GRACE. Nothing of it is left on return."""
-        with self._lock:
-            running, self._stopping = self.running, True
-            if running:
-                self._write(self._side.stop())
-        self._thread.join(GRACE if running else 0)
-        if self._thread.is_alive():
-            self._fail(PluginCrashed(f"{self.spec.name} was stopped.", plugin=self.spec.name))
-            self._thread.join()
+    def await_news(self, pending: Pending, operation: str) -> None:
+        """Wait for an item or the answer; whoever takes too long is ended."""
+        connection = self._connection
+        while connection is not None:
+            connection.wait(pending)
+            if pending.news:
+                return
+            if pending.remaining() <= 0:
+                self._overdue(pending, operation)
 
-    # What follows up to _finish is called by other threads than the process's own.
-
-    def _must_run(self) -> None:
-        """Raise why it does not run, if it does not."""
-        if self.running:
-            return
-        why = f": {self._ended}" if self._ended else ""
-        raise PluginCrashed(f"{self.spec.name} is not running{why}", plugin=self.spec.name)
-
-    def _await(self, pending: Pending, operation: str) -> Any:
-        """The answer to an open call; kills the process when it takes too long."""
-        while not pending.done.wait(pending.remaining()):
-            if pending.remaining() > 0:
-                continue
-            self._fail(
-                PluginTimedOut(
-                    f"{self.spec.name}.{operation} did not answer within {self.spec.limits.call};"
-                    " its process was ended.",
-                    plugin=self.spec.name,
-                    operation=operation,
-                )
-            )
-            pending.done.wait()
-        answer = pending.answer
-        if isinstance(answer, HeimnetzError | Raised):
-            raise answer
-        if isinstance(answer, Error):
-            raise Raised(answer.failure)
-        return None if answer is None else answer.value
-
-    def _fail(self, error: HeimnetzError | Raised) -> None:
-        """End the process because of ``error``, unless it has ended already."""
-        with self._lock:
-            if self._ended is None:
-                self._ended = error
-        self._nudge()
-
-    def _write(self, data: bytes) -> None:
-        """Send now what the socket takes, leave the rest to the process's thread (lock held)."""
-        if not self._unsent:
-            with suppress(BlockingIOError, OSError):
-                data = data[self._host.send(data) :]
-        if data:
-            self._unsent += data
-            self._nudge()
-
-    def _nudge(self) -> None:
-        """Wake the process's thread."""
-        with suppress(OSError):
-            self._waker.send(b"!")
-
-    def _answer(self, message: HostCall, chain: Chain) -> None:
-        """Route a plugin's call to another plugin and send back what became of it."""
-        try:
-            value = self._route(self.spec, message, chain)
-            failure = None
-        except Raised as refused:
-            value, failure = None, refused.failure
-        except HeimnetzError as error:
-            value, failure = None, Failure(type(error).__name__, str(error), error.code)
-        with self._lock, suppress(OSError):
-            self._calls.resume(message.parent)
-            try:
-                data = self._side.host_result(HostResult(message.id, value, failure))
-            except ProtocolViolation as error:
-                refusal = Failure("ProtocolViolation", str(error), error.code)
-                data = self._side.host_result(HostResult(message.id, None, refusal))
-            self._write(data)
-
-    # The process's own thread.
-
-    def _live(self) -> None:
-        """Start, serve, clear up."""
-        process = None
-        try:
-            process = self._launch()
-            self._serve()
-        except (HeimnetzError, Raised) as error:
-            self._fail(error)
-        except OSError as error:
-            self._fail(SandboxUnavailable(f"{self.spec.name} cannot be started: {error}."))
-        finally:
-            self._finish(process)
-
-    def _launch(self) -> subprocess.Popen[bytes]:
-        """Start the process and tell it who it is."""
-        profile = profile_for(self.spec, self._launcher)
-        process = self._launcher.start(
-            profile,
-            command_for(self._child.fileno()),
-            data=Path(self.spec.data),
-            inherit=self._child.fileno(),
-            output=self._child_out,
+    def take(self, pending: Pending) -> Any:
+        """The next item of a stream that has one."""
+        return (
+            pending.items.popleft() if self._connection is None else self._connection.take(pending)
         )
-        self.pid = process.pid
-        self._child.close()
-        os.close(self._child_out)
-        self._child_out = -1
-        self._host.setblocking(False)
-        self._promised = profile.confinement.promised() if sys.platform == "linux" else ()
-        hello = hello_for(self.spec, profile, self._environ, initialize=self._initialize)
-        with self._lock:
-            self._write(self._side.hello(hello))
-        return process
 
-    def _serve(self) -> None:
-        """Move bytes until the process ends or is to be ended."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._host, selectors.EVENT_READ, self._read)
-            selector.register(self._out, selectors.EVENT_READ, self._read_output)
-            selector.register(self._wake, selectors.EVENT_READ, lambda: self._wake.recv(CHUNK))
-            while self._ended is None:
-                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
-                selector.modify(self._host, wanted, self._read)
-                for key, events in selector.select():
-                    if events & selectors.EVENT_WRITE:
-                        self._send_rest()
-                    if events & selectors.EVENT_READ and key.data() == b"":
-                        if key.fileobj is self._host:
-                            return
-                        selector.unregister(key.fileobj)
+    def cancel(self, pending: Pending) -> None:
+        """Nobody waits for a call any more."""
+        if self._connection is not None:
+            self._connection.cancel(pending)
 
-    def _send_rest(self) -> None:
-        """Send what is left to send."""
-        with self._lock, suppress(BlockingIOError, OSError):
-            del self._unsent[: self._host.send(self._unsent)]
+    def _overdue(self, pending: Pending, operation: str = "it") -> None:
+        """A call has had its time: end the process, or give up waiting for a turn."""
+        name, limit = self.spec.key, self.spec.limits.call
+        if pending.begun:
+            words = f"{name}.{operation} did not answer within {limit}; its process was ended."
+            self.fail(PluginTimedOut(words, plugin=name, operation=operation))
+            self._gone.wait() if not self._hub.current else None
+            return
+        pending.settle(PluginTimedOut(f"{name} was busy for {limit}.", plugin=name))
+        self.cancel(pending)
 
-    def _read(self) -> bytes:
-        """Read and act on messages; no bytes at the end."""
-        try:
-            data = self._host.recv(CHUNK)
-        except BlockingIOError:
-            return b"later"
-        except ConnectionError:
-            return b""
-        with self._lock:
-            messages = self._side.receive(data)
-            chains = [self._calls.suspend(one) for one in messages if isinstance(one, HostCall)]
-        for message in messages:
-            self._act(message, chains)
-        return data
+    def _watch(self) -> None:
+        """Look for calls of event loops that have had their time (hub)."""
+        connection = self._connection
+        if connection is None or not len(connection) or self.ended is not None:
+            self._watched = False
+            return
+        for pending in connection.overdue():
+            self._overdue(pending)
+        self._hub.later(seconds(self.spec.limits.call) / WATCHED, self._watch)
 
-    def _act(self, message: FromPlugin, chains: list[Chain]) -> None:
+    # What comes from the plugin, in the thread that reads
+
+    def _handle(self, message: FromPlugin, chain: Chain | None) -> None:
         """Do what a message asks for."""
+        try:
+            self._act(message, chain)
+        except (HeimnetzError, Raised) as error:
+            self.fail(error)
+
+    def _act(self, message: FromPlugin, chain: Chain | None) -> None:
         match message:
             case Log():
-                self._on_log(self.spec.name, message.level, self._output.line(message.text))
+                self._links.on_log(self.spec.key, message.level, self._output.line(message.text))
+            case HostCall():
+                arguments = (message, chain or Chain.new())
+                threading.Thread(target=self._answer, args=arguments, daemon=True).start()
+            case Event():
+                self._links.on_event(self.spec, message)
             case Greeting() if not set(self._promised) <= set(message.applied):
                 raise SandboxUnavailable(
-                    f"{self.spec.name} could not be confined: {', '.join(self._promised)} were to"
+                    f"{self.spec.key} could not be confined: {', '.join(self._promised)} were to"
                     f" be applied, {', '.join(message.applied) or 'nothing'} was."
                 )
             case Ready():
+                self.ready_after = self._hub.clock() - self.began
                 self.ready = message
-                self._started.set()
+                self._settled.set()
             case Error(id=0):
                 raise Raised(message.failure)
-            case HostCall():
-                arguments = (message, chains.pop(0))
-                threading.Thread(target=self._answer, args=arguments, daemon=True).start()
-            case Greeting():
-                pass
-            case _:
-                self._calls.close(message)
 
-    def _read_output(self) -> bytes:
-        """Forward what it printed; no bytes at the end."""
-        data = os.read(self._out, CHUNK)
-        for line in self._output.feed(data):
-            self._on_log(self.spec.name, 20, line)
-        return data
+    def _answer(self, message: HostCall, chain: Chain) -> None:
+        """Route a plugin's call and send back what became of it."""
+        try:
+            result = HostResult(message.id, self._links.route(self.spec, message, chain))
+        except Raised as refused:
+            result = HostResult(message.id, None, refused.failure)
+        except HeimnetzError as error:
+            failure = Failure(type(error).__name__, str(error), error.code)
+            result = HostResult(message.id, None, failure)
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            connection.answer(message, result)
+        except ProtocolViolation as error:
+            refusal = Failure("ProtocolViolation", str(error), error.code)
+            connection.answer(message, HostResult(message.id, None, refusal))
 
-    def _finish(self, process: subprocess.Popen[bytes] | None) -> None:
-        """Leave nothing of the process, and tell everybody who waits."""
-        status = self._end(process) if process else None
-        with self._lock:
-            if self._ended is None:
-                said = "was stopped" if self._stopping else f"ended unexpectedly ({status})"
-                self._ended = PluginCrashed(
-                    f"{self.spec.name} {said}.{self._last_words()}", plugin=self.spec.name
-                )
-            for end in (self._host, self._child, self._wake, self._waker):
-                end.close()
-            for descriptor in (self._out, self._child_out):
-                if descriptor >= 0:
-                    os.close(descriptor)
-        self._calls.fail(self._ended)
-        self._started.set()
+    def _broken(self, error: ProtocolViolation | None) -> None:
+        """The connection is of no further use."""
+        if error is not None:
+            self.fail(error)
+        self._finish_soon()
 
-    def _end(self, process: subprocess.Popen[bytes]) -> str:
-        """Kill what is left, read the last words; how it ended."""
-        status = "killed"
-        if self._ended is None:
-            with suppress(subprocess.TimeoutExpired):
-                status = describe_status(process.wait(EXIT_STATUS_WITHIN))
-        end_tree(process)
+    # The hub's part
+
+    def _launch(self) -> None:
+        """Start the process and tell it who it is."""
+        try:
+            self._begin_process()
+        except (HeimnetzError, Raised) as error:
+            self.fail(error)
+        except OSError as error:
+            self.fail(SandboxUnavailable(f"{self.spec.key} cannot be started: {error}."))
+
+    def _begin_process(self) -> None:
+        profile = self._starter.profile(self.spec)
+        own, child = socket.socketpair()
+        self._out, child_out = os.pipe()
+        try:
+            self._started = self._starter.start(self.spec, profile, child.fileno(), child_out)
+        except BaseException:
+            own.close()
+            raise
+        finally:
+            child.close()
+            os.close(child_out)
+        self._promised = profile.confinement.promised() if sys.platform == "linux" else ()
         os.set_blocking(self._out, False)
-        with suppress(BlockingIOError, OSError, PluginFailed):
+        self._hub.watch(self._out, lambda _events: self._read_some())
+        self._started.watch(self._hub, self._finish_soon)
+        self._connection = Connection(
+            own, self._hub, self._calls, handle=self._handle, broken=self._broken
+        )
+        if self.ended is not None:  # it was stopped meanwhile
+            self._connection.end(self.ended)
+            self._finish_soon()
+            return
+        hello = hello_for(self.spec, profile, self._environ, initialize=self._initialize)
+        self._connection.hello(hello)
+
+    def _too_late(self) -> None:
+        """Its time to start is over."""
+        if self.ready is None and self.ended is None:
+            self.fail(
+                PluginTimedOut(
+                    f"{self.spec.key} was not ready within {self.spec.limits.start}."
+                    f"{self._last_words()}",
+                    plugin=self.spec.key,
+                )
+            )
+
+    def _read_some(self) -> None:
+        """The hub sees output."""
+        self._read_output()
+
+    def _read_output(self) -> bool:
+        """Forward what it printed; False at the end or when there is nothing."""
+        if self._out < 0:
+            return False
+        try:
+            data = os.read(self._out, CHUNK)
+            for line in self._output.feed(data):
+                self._links.on_log(self.spec.key, 20, line)
+        except BlockingIOError:
+            return False
+        except PluginFailed as error:
+            self.fail(error)
+            return False
+        if not data:
+            self._hub.unwatch(self._out)
+        return bool(data)
+
+    # The end, in a thread of its own: it may have to wait
+
+    def _finish_soon(self) -> None:
+        """Clear up, once."""
+        with self._lock:
+            if self._finishing:
+                return
+            self._finishing = True
+        threading.Thread(target=self._finish, name=f"end-{self.spec.key}", daemon=True).start()
+
+    def _finish(self) -> None:
+        """Leave nothing of the process, and tell everybody who waits."""
+        self._hub.wait_for_turn()  # a start that is under way comes to its end first
+        status = self._end_process()
+        with self._lock:
+            if self.ended is None:
+                said = "was stopped" if self.stopping else f"ended unexpectedly ({status})"
+                self.ended = PluginCrashed(
+                    f"{self.spec.key} {said}.{self._last_words()}", plugin=self.spec.key
+                )
+        if self._connection is not None:
+            self._connection.dispose(self.ended)
+        self._settled.set()
+        self._gone.set()
+        self._links.on_end(self)
+
+    def _end_process(self) -> str:
+        """Kill what is left, read the last words; how it ended."""
+        started = self._started
+        if started is None:
+            return "it was not started"
+        status = started.status(EXIT_STATUS_WITHIN) if self.ended is None else "killed"
+        started.end()
+        self._hub.unwatch(self._out)
+        self._hub.wait_for_turn()  # it may be reading just now
+        with suppress(OSError):
             while self._read_output():
                 pass
         for line in self._output.flush():
-            self._on_log(self.spec.name, 20, line)
+            self._links.on_log(self.spec.key, 20, line)
+        out, self._out = self._out, -1
+        os.close(out)
         return status
 
     def _last_words(self) -> str:
         """The last line that it printed, for an error message."""
         return f" Its last words: {self._output.last[-1][:300]}" if self._output.last else ""
+
+
+def outcome(pending: Pending) -> Any:
+    """The plain value of an answered call. Raises Raised, or the error it ended with."""
+    answer = pending.answer
+    if isinstance(answer, HeimnetzError | Raised):
+        raise answer
+    if isinstance(answer, Error):
+        raise Raised(answer.failure)
+    return None if answer is None else answer.value

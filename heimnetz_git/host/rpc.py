@@ -13,105 +13,34 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from heimnetz_git.errors import ProtocolViolation, printable
+from heimnetz_git.host.framing import MAX_FRAME, Framer, check_plain, frame
 from heimnetz_git.host.messages import (
+    API,
     PROTOCOL,
     Call,
+    Cancel,
+    Credit,
     Error,
+    Event,
     FromHost,
     FromPlugin,
     Greeting,
     Hello,
     HostCall,
     HostResult,
+    Item,
     Log,
     Ready,
     Result,
     Stop,
 )
 
-__all__ = ["MAX_FRAME", "Framer", "HostSide", "PluginSide", "State", "check_plain", "frame"]
+__all__ = ["HostSide", "PluginSide", "State"]
 
-MAX_FRAME = 1 << 20
-LARGEST_MAX_FRAME = 8 << 20
-DEEPEST = 48
 MOST_OPEN_HOST_CALLS = 16
+LONGEST_EVENT_NAME = 200
 
 Received = TypeVar("Received")
-
-_encoder = msgspec.msgpack.Encoder()
-
-
-def frame(message: Any, *, max_frame: int = MAX_FRAME) -> bytes:
-    """A message as bytes to send. Raises ProtocolViolation if it is larger than ``max_frame``."""
-    buffer = bytearray(4)
-    _encoder.encode_into(message, buffer, 4)
-    size = len(buffer) - 4
-    if size > max_frame:
-        raise ProtocolViolation(
-            f"A message of {size:,} bytes is larger than the limit of {max_frame:,}.",
-            hint="Return less at once, for example page by page.",
-        )
-    buffer[:4] = size.to_bytes(4, "big")
-    return bytes(buffer)
-
-
-class Framer:
-    """Cuts a stream of bytes into frames; holds at most one incomplete frame."""
-
-    def __init__(self, max_frame: int = MAX_FRAME) -> None:
-        if not 0 < max_frame <= LARGEST_MAX_FRAME:
-            raise ValueError(f"max_frame is 1 to {LARGEST_MAX_FRAME}, not {max_frame}")
-        self._max_frame = max_frame
-        self._buffer = bytearray()
-
-    @property
-    def pending(self) -> int:
-        """How many bytes of an incomplete frame have come."""
-        return len(self._buffer)
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The bodies of all frames that ``data`` completes, in order."""
-        buffer = self._buffer
-        buffer += data
-        bodies = []
-        start = 0
-        while len(buffer) - start >= 4:
-            size = int.from_bytes(buffer[start : start + 4], "big")
-            if not 0 < size <= self._max_frame:
-                raise ProtocolViolation(
-                    f"A frame announces {size:,} bytes; 1 to {self._max_frame:,} are allowed."
-                )
-            end = start + 4 + size
-            if len(buffer) < end:
-                break
-            bodies.append(bytes(buffer[start + 4 : end]))
-            start = end
-        del buffer[:start]
-        return bodies
-
-
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-
-
-def check_plain(value: Any) -> None:
-    """Raise ProtocolViolation unless JSON can hold ``value``, at most DEEPEST levels deep."""
-    level = [value]
-    for _ in range(DEEPEST):
-        inner: list[Any] = []
-        for one in level:
-            kind = type(one)
-            if kind is dict:
-                if not all(type(key) is str for key in one):
-                    raise ProtocolViolation("A value has keys that are not text.")
-                inner.extend(one.values())
-            elif kind is list:
-                inner.extend(one)
-            elif kind not in _SCALARS:
-                raise ProtocolViolation(f"A value holds a {kind.__name__}, which JSON has not.")
-        if not inner:
-            return
-        level = inner
-    raise ProtocolViolation(f"A value is nested more than {DEEPEST} levels deep.")
 
 
 class State(Enum):
@@ -177,7 +106,8 @@ class HostSide(_Side[FromPlugin]):
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         decoder = msgspec.msgpack.Decoder(FromPlugin, ext_hook=_refuse_extension)
         super().__init__(decoder, max_frame)
-        self.calls: set[int] = set()
+        self.calls: dict[int, int] = {}
+        """The open calls, and how many more items each may send."""
         self.host_calls: set[int] = set()
         self._last = 0
 
@@ -187,14 +117,27 @@ class HostSide(_Side[FromPlugin]):
         self.state = State.STARTING
         return frame(message, max_frame=self.max_frame)
 
-    def call(self, operation: str, params: dict[str, Any]) -> tuple[int, bytes]:
-        """The number of a new call, and the bytes that make it."""
-        message = Call(self._last + 1, operation, params)
+    def call(
+        self, operation: str, params: dict[str, Any], chain: int = 0, credit: int = 0
+    ) -> tuple[int, bytes]:
+        """The number of a new call, and the bytes that make it; with ``credit`` it streams."""
+        message = Call(self._last + 1, operation, params, chain, credit)
         self._expect(message, State.READY)
         sent = frame(message, max_frame=self.max_frame)
         self._last = message.id
-        self.calls.add(message.id)
+        self.calls[message.id] = credit
         return message.id, sent
+
+    def cancel(self, number: int) -> bytes:
+        """The bytes that say that nobody waits for a call any more; none if it is answered."""
+        return frame(Cancel(number)) if number in self.calls else b""
+
+    def credit(self, number: int, count: int) -> bytes:
+        """The bytes that ask for more items of a stream; none if it has ended."""
+        if number not in self.calls:
+            return b""
+        self.calls[number] += count
+        return frame(Credit(number, count))
 
     def host_result(self, message: HostResult) -> bytes:
         """The bytes that answer a HostCall."""
@@ -209,34 +152,56 @@ class HostSide(_Side[FromPlugin]):
 
     def _admit(self, message: FromPlugin) -> None:
         match message:
+            case Result():
+                check_plain(message.value)
+                self._close_call(message.id)
+            case Item():
+                check_plain(message.value)
+                self._spend(message.id)
+            case Error() if message.id:
+                self._close_call(message.id)
             case Log():
                 self._expect(message, State.CONFINED, State.READY, State.STOPPING)
+            case HostCall():
+                self._open_host_call(message)
+            case Event():
+                self._expect(message, State.CONFINED, State.READY, State.STOPPING)
+                check_plain(message.data)
+                if not 0 < len(message.name) <= LONGEST_EVENT_NAME:
+                    raise ProtocolViolation("An event has no name, or one that is too long.")
             case Greeting():
-                self._expect(message, State.STARTING)
-                if message.protocol != PROTOCOL:
-                    raise ProtocolViolation(f"It speaks protocol {message.protocol}.")
-                self.state = State.CONFINED
+                self._greet(message)
             case Ready():
                 self._expect(message, State.CONFINED)
                 check_plain(message.operations)
                 check_plain(message.config)
                 self.state = State.READY
-            case Result():
-                check_plain(message.value)
-                self._close_call(message.id)
-            case Error(id=0):
+            case _:  # an Error with number 0: it could not start
                 self._expect(message, State.STARTING, State.CONFINED)
                 self.state = State.FAILED
-            case Error():
-                self._close_call(message.id)
-            case HostCall():
-                self._open_host_call(message)
+
+    def _greet(self, message: Greeting) -> None:
+        """The first message names the versions that the other side speaks."""
+        self._expect(message, State.STARTING)
+        if message.protocol != PROTOCOL:
+            raise ProtocolViolation(f"It speaks protocol {message.protocol}, this host {PROTOCOL}.")
+        if message.api.partition(".")[0] != API.partition(".")[0]:
+            raise ProtocolViolation(
+                f"It has version {printable(message.api)} of the interface, this host {API}."
+            )
+        self.state = State.CONFINED
 
     def _close_call(self, number: int) -> None:
         """An answer is allowed once for each open call."""
-        if number not in self.calls:
+        if self.calls.pop(number, None) is None:
             raise ProtocolViolation(f"An answer came to call {number}, which is not open.")
-        self.calls.remove(number)
+
+    def _spend(self, number: int) -> None:
+        """An item needs an open call that streams, and credit."""
+        left = self.calls.get(number, 0)
+        if left <= 0:
+            raise ProtocolViolation(f"An item of call {number} came that nobody asked for.")
+        self.calls[number] = left - 1
 
     def _open_host_call(self, message: HostCall) -> None:
         """A HostCall has a new number, an open parent, plain parameters; few are open at once."""
@@ -279,6 +244,8 @@ class PluginSide(_Side[FromHost]):
                 self.state = State.READY
             case Call():
                 self._expect(message, State.READY)
+            case Cancel() | Credit():
+                self._expect(message, State.READY, State.STOPPING)
             case HostResult():
                 self._expect(message, State.READY, State.STOPPING)
                 if message.id not in self._waiting:

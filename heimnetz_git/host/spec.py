@@ -19,6 +19,10 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     then its Python packages), read-only to it; ``data`` is the absolute folder that it may write
     to, made if missing; ``permissions`` are what the user granted; ``config`` plain values for its
     Config; ``requires`` the plugins it may call, and that are started before it.
+
+    ``essential`` ones run in safe mode too. ``activation`` says what a plugin waits for instead of
+    being started with the others: ``operation`` (its first call), ``event:NAME``, ``every:15m``.
+    ``instance`` tells several of one plugin apart: they are called ``NAME@INSTANCE``.
     """
 
     name: str
@@ -30,3 +34,11 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Limits = Limits()
     config: dict[str, Any] = {}
     requires: tuple[str, ...] = ()
+    essential: bool = False
+    activation: tuple[str, ...] = ()
+    instance: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the host calls it."""
+        return f"{self.name}@{self.instance}" if self.instance else self.name

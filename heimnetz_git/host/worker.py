@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from heimnetz_git.host.failures import describe_error
-from heimnetz_git.host.link import HostGone, Link
-from heimnetz_git.host.messages import PROTOCOL, Call, Error, Greeting, Hello, Ready, Result
-from heimnetz_git.host.operations import Operation, operations_of, pick
+from heimnetz_git.host.hooks import Served, served_by
+from heimnetz_git.host.link import Cancelled, HostGone, Link
+from heimnetz_git.host.messages import (
+    PROTOCOL,
+    Call,
+    Error,
+    Event,
+    Greeting,
+    Hello,
+    Ready,
+    Result,
+)
 from heimnetz_git.host.plugin import BasePlugin, Context
 from heimnetz_git.host.values import schema_of
 from heimnetz_git.sandbox.confine import apply
@@ -46,11 +55,11 @@ def _live(link: Link, hello: Hello) -> None:
     os.environ.update(hello.environment)
     link.send(Greeting(PROTOCOL, applied))
     try:
-        plugin, operations = _start(link, hello)
+        plugin, served = _start(link, hello)
     except BaseException as error:  # a plugin may raise anything
         link.send(Error(0, describe_error(error, hello.paths)))
         return
-    link.serve = lambda call: _serve(link, plugin, operations, hello, call)
+    link.serve = lambda call: _serve(link, plugin, served, hello, call)
     while isinstance(message := link.next(), Call):
         link.handle(message)
     try:
@@ -59,12 +68,12 @@ def _live(link: Link, hello: Hello) -> None:
         link.log(40, f"cleanup failed: {type(error).__name__}: {error}")
 
 
-def _start(link: Link, hello: Hello) -> tuple[BasePlugin, dict[str, Operation]]:
+def _start(link: Link, hello: Hello) -> tuple[BasePlugin, Served]:
     """Load the plugin, initialise it, and tell the host what it can do."""
     sys.path += hello.paths
     kind = _load(hello.entry_point)
-    operations = operations_of(kind)
-    described = {name: operation.describe() for name, operation in operations.items()}
+    served = served_by(kind)
+    described = {name: operation.describe() for name, operation in served.operations.items()}
     context = Context(
         name=hello.name,
         version=hello.version,
@@ -73,10 +82,12 @@ def _start(link: Link, hello: Hello) -> tuple[BasePlugin, dict[str, Operation]]:
         permissions=hello.permissions,
         caller=link.call,
         log=link.log,
+        emit=lambda name, data: link.send(Event(name, data)),
     )
     plugin = context.start(kind) if hello.initialize else BasePlugin()
-    link.send(Ready(described, schema_of(kind.Config, closed=True)))
-    return plugin, operations
+    config = schema_of(kind.Config, closed=True)
+    link.send(Ready(described, config, tuple(served.events), served.every, bool(served.health)))
+    return plugin, served
 
 
 def _load(entry_point: str) -> type[BasePlugin]:
@@ -90,18 +101,36 @@ def _load(entry_point: str) -> type[BasePlugin]:
     return kind
 
 
-def _serve(
-    link: Link,
-    plugin: BasePlugin,
-    operations: dict[str, Operation],
-    hello: Hello,
-    call: Call,
-) -> None:
-    """Run one operation and send what became of it."""
+def _serve(link: Link, plugin: BasePlugin, served: Served, hello: Hello, call: Call) -> None:
+    """Run one operation, or what an event, a schedule or the host's question calls for."""
     try:
-        value = pick(operations, call.operation).run(plugin, call.params)
-        link.send(Result(call.id, value))
+        link.send(Result(call.id, _value(link, plugin, served, call)))
     except (HostGone, BrokenPipeError):
         raise
     except BaseException as error:  # a plugin may raise anything
         link.send(Error(call.id, describe_error(error, hello.paths)))
+
+
+def _value(link: Link, plugin: BasePlugin, served: Served, call: Call) -> Any:
+    """What the call gives, as plain values; items of a stream are sent as they come."""
+    operation = served.operation(call.operation)
+    if not operation.streams:
+        return operation.run(plugin, call.params, lambda made: _complete(link, call.id, made))
+    items = operation.items(plugin, call.params)
+    if not call.credit:
+        return list(items)
+    for item in items:
+        link.item(call.id, item)
+    return None
+
+
+def _complete(link: Link, number: int, coroutine: Any) -> Any:
+    """The result of a coroutine, which is cancelled when nobody waits for it any more."""
+    from heimnetz_git.host.coroutines import complete  # asyncio, which few plugins need
+
+    try:
+        return complete(link, number, coroutine)
+    except BaseException as error:
+        if type(error).__name__ == "CancelledError":
+            raise Cancelled("nobody waits for this call any more") from None
+        raise

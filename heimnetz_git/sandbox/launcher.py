@@ -12,7 +12,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from heimnetz_git.errors import SandboxUnavailable
 from heimnetz_git.model.limits import Limits
@@ -168,7 +168,21 @@ def _spawn(
     )
 
 
-def end_tree(process: subprocess.Popen[bytes]) -> None:
+class Process(Protocol):
+    """What ``end_tree`` needs of a process: ``subprocess.Popen`` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, still its own."""
+
+    def kill(self) -> None:
+        """Kill it, if it still runs."""
+
+    def wait(self) -> int:
+        """Wait until it has ended."""
+
+
+def end_tree(process: Process) -> None:
     """Kill ``process`` and all that came of it; they are gone on return (or after GONE_WITHIN)."""
     family = _descendants(process.pid)
     watched = [_watch(pid) for pid in family]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heimnetz_git.errors import ProtocolViolation
+from heimnetz_git.host.framing import DEEPEST, MAX_FRAME, Framer, frame
 from heimnetz_git.host.messages import (
     PROTOCOL,
     Call,
@@ -27,7 +28,7 @@ from heimnetz_git.host.messages import (
     Result,
     Stop,
 )
-from heimnetz_git.host.rpc import DEEPEST, MAX_FRAME, Framer, HostSide, PluginSide, State, frame
+from heimnetz_git.host.rpc import HostSide, PluginSide, State
 from heimnetz_git.model.permission import Permissions
 from heimnetz_git.sandbox.confine import Confinement
 
