@@ -62,7 +62,7 @@ def validate(session: Session, path: str, fail_on: str, *, mend: bool) -> Answer
 
     place = session.existing(path)
     mends = mended(place) if mend else ()
-    said = findings_answer(tuple(examine(place)), fail_on, path)
+    said = findings_answer(tuple(examine(place)), fail_on, path, sources(place))
     data = {**said.data, "fixed": [{"key": one.key, "message": one.words} for one in mends]}
     lines = [*(f"Fixed: {printable(one.words, longest=400)}" for one in mends), *said.lines]
     return Answer(data, lines, exit_code=said.exit_code)
@@ -99,13 +99,14 @@ def scan(
     from heimnetz_git.scan import sarif as forms
     from heimnetz_git.sdk.validate import scan_path
 
-    report = scan_path(session.existing(path))
+    place = session.existing(path)
+    report = scan_path(place)
     if sarif:
         log = json.dumps(forms.sarif(report), indent=1, ensure_ascii=False)
         write_atomic(session.path(sarif), log.encode())
     if markdown:
         write_atomic(session.path(markdown), forms.markdown(report, path).encode())
-    said = findings_answer(report.findings, fail_on, path)
+    said = findings_answer(report.findings, fail_on, path, sources(place))
     can = sorted({f"{one.kind.value} {one.target}".strip() for one in report.capabilities})
     lines = [
         *said.lines,
@@ -204,14 +205,26 @@ def build_project(session: Session, project: Path, out: Path, **options: Any) ->
     )
 
 
-def findings_answer(findings: Sequence[Finding], fail_on: str, subject: str) -> Answer:
-    """Findings as an answer; code 9 when one is as bad as ``fail_on``."""
+def sources(place: Path) -> Path | None:
+    """The folder that findings' files lie in; None for what is in an archive."""
+    if place.is_dir():
+        return place
+    return None if place.suffix == ".whl" else place.parent
+
+
+def findings_answer(
+    findings: Sequence[Finding], fail_on: str, subject: str, root: Path | None = None
+) -> Answer:
+    """Findings as an answer; code 9 when one is as bad as ``fail_on``.
+
+    With ``root`` people see the lines of source that they are about.
+    """
     ranks = {level: rank for rank, level in enumerate(LEVELS)}
     worst = min((ranks[found.severity.value] for found in findings), default=len(LEVELS))
     failed = fail_on != NEVER and worst <= ranks[fail_on]
     name = printable(subject, longest=400)
     lines = [
-        *finding_lines(findings),
+        *finding_lines(findings, root),
         f"{name}: {count(len(findings), 'finding') if findings else 'no findings'}.",
     ]
     data = {"findings": findings, "failed": failed}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from heimnetz_git.cli.terminal import display_width, table
 from heimnetz_git.errors import printable
-from heimnetz_git.model.finding import Finding, Severity
+from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.model.permission import PermissionChange
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 LONGEST = 4000
+LARGEST_SOURCE = 16 << 20
+EXCERPT = 100
 INDENT = "  "
 
 COLORS: dict[Severity, str] = {
@@ -70,17 +73,50 @@ def bullet_permissions(changes: Iterable[PermissionChange], *, grants: bool = Tr
     return lines
 
 
-def finding_lines(findings: Sequence[Finding]) -> list[str]:
-    """A line per finding, its hint below it."""
-    lines = []
+def finding_lines(findings: Sequence[Finding], root: Path | None = None) -> list[str]:
+    """A line per finding, below it the line of source in the folder ``root`` and its hint."""
+    lines: list[str] = []
+    sources: dict[str, list[str]] = {}
     for found in findings:
         name = click.style(found.severity.value, fg=COLORS[found.severity], bold=True)
         place = printable(str(found.location), longest=LONGEST)
         text = printable(found.message, longest=LONGEST)
         lines.append(f"{place}: {name}: {text} [{printable(found.rule)}]")
+        if root is not None and found.location.line:
+            file = found.location.file
+            if file not in sources:
+                sources[file] = _source(root, file)
+            lines += _excerpt(sources[file], found.location)
         if found.hint:
             lines.append(f"{INDENT}{printable(found.hint, longest=LONGEST)}")
     return lines
+
+
+def _source(root: Path, file: str) -> list[str]:
+    """The lines of a file below ``root``; none for one that is no plain text there."""
+    path = root / file
+    outside = ".." in path.parts or Path(file).is_absolute()
+    if outside or path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_SOURCE:
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _excerpt(lines: Sequence[str], place: Location) -> list[str]:
+    """The line that a finding is about, cut to EXCERPT characters, and a mark below its column."""
+    if place.line > len(lines):
+        return []
+    line = lines[place.line - 1]
+    column = max(place.column - 1, 0)
+    start = max(0, column - EXCERPT // 2) if len(line) > EXCERPT else 0
+    shown = line[start : start + EXCERPT].expandtabs(1)
+    indent = len(shown) - len(shown.lstrip())
+    number = str(place.line)
+    head = f"{INDENT}{number} | {printable(shown.strip(), longest=EXCERPT * 6)}"
+    if not place.column or not shown.isprintable():
+        return [head]
+    before = display_width(shown[indent : max(column - start, indent)])
+    mark = click.style("^", bold=True)
+    return [head, f"{INDENT}{' ' * len(number)} | {' ' * before}{mark}"]
 
 
 def result_lines(result: Any, columns: int | None = None) -> list[str]:
