@@ -20,6 +20,7 @@
     │   ├── AccessDenied                  the sandbox did not grant it
     │   ├── RewriteRefused                an index changed its own past
     │   ├── IndexExpired                  an export promised to be renewed by now
+    │   ├── LoginRequired                 a server wants to know who asks
     │   └── SignatureInvalid
     ├── VerificationFailed             5  what came is not what was promised
     │   ├── SizeMismatch
@@ -86,6 +87,7 @@ __all__ = [
     "InvalidName",
     "InvalidParameters",
     "LockOutOfDate",
+    "LoginRequired",
     "NetworkError",
     "NotFound",
     "Offline",
@@ -282,6 +284,16 @@ class IndexExpired(Refused):
 
     code = "index-expired"
     hint = "Check this machine's clock; else the registry's maintainers must export it anew."
+
+
+class LoginRequired(Refused):
+    """A server wants a login, or does not accept the one that there is."""
+
+    code = "login-required"
+    hint = (
+        "Put a token into the variable HEIMNETZ_TOKEN, or into git's credential helper or the"
+        " system's keyring; for ssh load a key that the server knows."
+    )
 
 
 class SignatureInvalid(Refused):

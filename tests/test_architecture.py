@@ -18,6 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"storage", "trust"}),
     frozenset({"registry"}),
+    frozenset({"forge"}),
     frozenset({"resolve", "scan", "sandbox"}),
     frozenset({"host", "install"}),
     frozenset({"sdk", "market", "enterprise"}),
@@ -43,6 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "urllib3": ("storage/download",),
     "fsspec": ("storage/objectstore",),
     "platformdirs": ("storage/home",),
+    "keyring": ("storage/credentials",),
     "sqlite3": ("registry/cache", "registry/search"),
 }
 

@@ -23,6 +23,8 @@ from heimnetz_git.model.config import Settings
 from heimnetz_git.model.lock import Environment, Generation, Receipt
 from heimnetz_git.model.names import plugin_name
 from heimnetz_git.model.report import Reporter
+from heimnetz_git.storage.access import Access, using
+from heimnetz_git.storage.credentials import SystemLogins
 from heimnetz_git.storage.home import Home, site_settings
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Session:
         return cls(flags, cwd=Path.cwd())
 
     def __enter__(self) -> Self:
+        batch = bool(self.flags.get("no_input"))
+        self._open.enter_context(using(Access(self.logins, batch=batch)))
         return self
 
     def __exit__(
@@ -74,6 +78,11 @@ class Session:
     def settings(self) -> Settings:
         """The settings in force."""
         return self.effective.settings
+
+    @cached_property
+    def logins(self) -> SystemLogins:
+        """Whoever knows logins on this machine; a person is asked only where there is one."""
+        return SystemLogins(self.environ, may_ask=self.may_ask)
 
     @cached_property
     def home(self) -> Home:

@@ -26,7 +26,13 @@ from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.model.version import parse_version
 from heimnetz_git.registry import index
 from heimnetz_git.registry.replay import Replayed
-from heimnetz_git.registry.submission import TIMEOUT, fetch_main, submissions, workdir_of
+from heimnetz_git.registry.submission import (
+    TIMEOUT,
+    Send,
+    fetch_main,
+    submissions,
+    workdir_of,
+)
 from heimnetz_git.registry.submission_actor import actor_of, registry_trailer, sign_head
 from heimnetz_git.registry.submission_value import (
     FACTS,
@@ -176,19 +182,25 @@ def request(  # noqa: PLR0913 # what is asked, where, and by whom
     key: SigningKey | None = None,
     reporter: Reporter = SILENT,
     timeout: float = TIMEOUT,
+    send: Send | None = None,
 ) -> Submission:
     """Submit a change of a plugin's facts to the registry at ``url``; asking again replaces it.
 
     ``workdir`` is a bare repository of ours, made when it is not there. Nothing is sent that the
     law refuses: SubmissionRefused with every finding; what it holds waits for a maintainer there.
+    ``send`` takes it there instead of a push.
     """
     with workdir_of(workdir) as repo:
         base = fetch_main(repo, url, reporter, timeout)
         made = prepare_facts(repo, base, name, change, when=when, author=author, key=key)
         trees = Replayed(repo.tree(base), repo.tree(made.head))
         actor = actor_of(repo, base, made.head, at=when)
-        refuse(judge_replayed(repo, trees, expected=made, actor=actor, at=when), made.branch)
-        repo.push(url, made.branch, made.head, force=True, timeout=timeout)
+        found = judge_replayed(repo, trees, expected=made, actor=actor, at=when)
+        refuse(found, made.branch)
+        if send is not None:
+            send(repo, made, found)
+        else:
+            repo.push(url, made.branch, made.head, force=True, timeout=timeout)
     return made
 
 

@@ -8,6 +8,7 @@ history.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from heimnetz_git.errors import (
@@ -53,6 +54,7 @@ from heimnetz_git.trust.signatures import SigningKey, sign
 
 __all__ = [
     "Merged",
+    "Send",
     "Submission",
     "check",
     "fetch_main",
@@ -64,6 +66,10 @@ __all__ = [
 ]
 
 TIMEOUT = 30.0
+
+Send = Callable[[Repository, Submission, tuple[Finding, ...]], None]
+"""What brings a submission to its registry, given what the law found; a push of its branch, or what
+a forge wants instead."""
 
 
 def prepare(  # noqa: PLR0913 # what a release is made from
@@ -130,13 +136,14 @@ def publish(  # noqa: PLR0913 # what a release is made from, and where it goes
     key: SigningKey | None = None,
     reporter: Reporter = SILENT,
     timeout: float = TIMEOUT,
+    send: Send | None = None,
 ) -> Submission:
     """Submit a release to the registry at ``url``; publishing it again updates the submission.
 
     ``workdir`` is a bare repository of ours, made when it is not there; it keeps what was fetched.
     With ``artifact_url`` the wheels stay there, else they go into the registry. Nothing is sent
     that the law refuses: SubmissionRefused with every finding. RemoteRefused with the server's
-    words when it does not take it.
+    words when it does not take it. ``send`` takes it there instead of a push.
     """
     with workdir_of(workdir) as repo:
         base = fetch_main(repo, url, reporter, timeout)
@@ -164,7 +171,10 @@ def publish(  # noqa: PLR0913 # what a release is made from, and where it goes
             at=when,
         )
         refuse(found, made.branch)
-        repo.push(url, made.branch, made.head, force=True, timeout=timeout)
+        if send is not None:
+            send(repo, made, found)
+        else:
+            repo.push(url, made.branch, made.head, force=True, timeout=timeout)
     return made
 
 

@@ -40,7 +40,7 @@ def actor_of(
     if names and not _is_for_another(repo, base, head):
         return Actor(names[0], proof="signature", also=names[1:])
     if seen is not None and seen.head == head and seen.by:
-        return Actor(seen.by, proof="transport")
+        return Actor(seen.by, seen.account, proof="transport")
     return None
 
 

@@ -46,7 +46,7 @@ from heimnetz_git.registry.submission_value import (
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Repository
 
-__all__ = ["Merged", "Swept", "Waits", "merge", "merge_ready"]
+__all__ = ["Merged", "Swept", "Waits", "merge", "merge_ready", "survey"]
 
 ATTEMPTS = 20
 BATCH = 50
@@ -72,7 +72,8 @@ class Merged(msgspec.Struct, frozen=True):
 class Waits(msgspec.Struct, frozen=True, omit_defaults=True):
     """A submission that was not taken in by itself, and what it waits for.
 
-    ``why`` is ``refused``, ``held``, ``unproven`` or ``period``, which ends at ``until`` (unix s).
+    ``why`` is ``refused``, ``held``, ``unproven`` or ``period``, which ends at ``until`` (unix s);
+    in a survey also ``ready``: it waits for the next merge alone.
     """
 
     submission: Submission
@@ -168,6 +169,28 @@ def merge_ready(
             waiting.update(waits)
         forget(repo, repo.branches(PREFIX))
     return Swept(tuple(merged), tuple(waiting[branch] for branch in sorted(waiting)))
+
+
+def survey(repo: Repository, *, when: int, wheel_of: WheelOf | None = None) -> tuple[Waits, ...]:
+    """What each open submission waits for at ``when``, by branch; nothing is changed.
+
+    Each is judged on main as it is. One that was not seen before counts as seen now.
+    """
+    base = commit_of(repo, MAIN)
+    tree, seen = repo.tree(base), read_seen(repo)
+    found = []
+    for branch, head in repo.branches(PREFIX).items():
+        known = seen.get(branch)
+        known = known if known is not None and known.head == head else Seen(head, when)
+        try:
+            asked = submission_of(branch, head, "".join(repo.parents(head)[:1]))
+            taken = _take(repo, base, tree, asked, wheel_of=wheel_of, seen=known, when=when)
+            wait = None if taken.done else _obstacle(repo, tree, taken, known, when)
+        except HeimnetzError as error:
+            asked = Submission("", "", branch, "", head)
+            wait = Waits(asked, "refused", str(error))
+        found.append(wait or Waits(asked, "ready", "The next merge takes it in."))
+    return tuple(found)
 
 
 def _sweep(

@@ -15,7 +15,7 @@ import msgspec
 from heimnetz_git.storage.home import Home, write_atomic
 from heimnetz_git.storage.repo import Repository
 
-__all__ = ["Seen", "forget", "note_seen", "read_seen", "single_writer"]
+__all__ = ["Seen", "forget", "note_seen", "read_seen", "replace_seen", "single_writer"]
 
 FOLDER = "heimnetz"
 FILE = "seen.json"
@@ -23,11 +23,15 @@ PATIENCE = 60.0
 
 
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Since when (unix seconds) a branch has had this head, and who pushed it, if that is known."""
+    """Since when (unix seconds) a branch has had this head, and who pushed it, if that is known.
+
+    ``account`` is the id that a forge gave to ``by``.
+    """
 
     head: str
     at: int
     by: str = ""
+    account: str = ""
 
 
 @contextlib.contextmanager
@@ -68,6 +72,11 @@ def note_seen(
     if found != known:
         _write(repo, found)
     return found
+
+
+def replace_seen(repo: Repository, seen: Mapping[str, Seen]) -> None:
+    """Take what a forge knows of its submissions for what was seen. Only for the single writer."""
+    _write(repo, dict(seen))
 
 
 def forget(repo: Repository, still: Mapping[str, str]) -> None:

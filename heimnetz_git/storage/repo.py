@@ -255,6 +255,33 @@ class Repository:
             )
         self._send(url, branch, commit, expect=now, timeout=timeout)
 
+    def push_ref(
+        self,
+        url: str,
+        ref: str,
+        commit: str,
+        *,
+        options: Sequence[str] = (),
+        timeout: float = TIMEOUT,
+    ) -> str:
+        """Send ``commit`` to a ref of a server, whatever it was; what the server told its user.
+
+        For servers that make more of a push than a ref: ``options`` go with it. A folder is served
+        by the git program of this machine. Raises RemoteRefused with the server's words.
+        """
+        folder = local_folder(url)
+        target = repo_folder.check(folder) if folder is not None else None
+        return repo_transfer.send_network(
+            self,
+            url,
+            ref,
+            commit,
+            whatever=True,
+            options=options,
+            timeout=timeout,
+            receive_pack=target,
+        )
+
     def push_delete(self, url: str, branch: str, *, timeout: float = TIMEOUT) -> None:
         """Remove a branch of another repository; nothing to do when it is not there."""
         now = remote_heads(url, prefix=branch, timeout=timeout).get(branch)

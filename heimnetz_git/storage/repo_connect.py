@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import select
 import shlex
@@ -16,6 +17,7 @@ from typing import IO, Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from dulwich.client import (
+    HTTPUnauthorized,
     SubprocessWrapper,
     TraditionalGitClient,
     Urllib3HttpGitClient,
@@ -24,7 +26,8 @@ from dulwich.client import (
 from dulwich.config import ConfigDict
 from dulwich.protocol import Protocol
 
-from heimnetz_git.errors import NetworkError, UsageError
+from heimnetz_git.errors import NetworkError, RemoteRefused, UsageError
+from heimnetz_git.storage.access import Login, current
 from heimnetz_git.storage.repo_address import SCP, shown
 
 __all__ = ["connect"]
@@ -70,12 +73,36 @@ def _ssh(
         return [*program, *(["-p", str(port)] if port else []), target]
     wait = max(1, round(timeout))
     options = [f"ConnectTimeout={wait}", f"ServerAliveInterval={wait}", "ServerAliveCountMax=1"]
+    if current().batch:
+        options.append("BatchMode=yes")
     words = [word for option in options for word in ("-o", option)]
     return [*program, "-x", *words, *(["-p", str(port)] if port else []), "--", target]
 
 
-class HttpClient(Urllib3HttpGitClient):
-    """http and https: each connect and read has a time-out, and no request is repeated."""
+class OptionsMixin:
+    """A push whose options the server would not read is refused: dulwich leaves them out."""
+
+    needs_options = False
+
+    def _negotiate_receive_pack_capabilities(
+        self, server_capabilities: set[bytes]
+    ) -> tuple[set[bytes], bytes | None]:
+        if self.needs_options and b"push-options" not in server_capabilities:
+            raise RemoteRefused(
+                "The server takes no push options, so it cannot be told what is asked for.",
+                hint="Is it the forge that you think? Name another one with --driver.",
+            )
+        found: tuple[set[bytes], bytes | None] = super()._negotiate_receive_pack_capabilities(  # type: ignore[misc] # of the client that this is mixed into
+            server_capabilities
+        )
+        return found
+
+
+class HttpClient(OptionsMixin, Urllib3HttpGitClient):
+    """http and https: each connect and read has a time-out, and no request is repeated.
+
+    But one: where a server wants a login and the address has none, those who know logins are asked.
+    """
 
     gave_up = False
 
@@ -93,6 +120,34 @@ class HttpClient(Urllib3HttpGitClient):
         self._answers: list[Any] = []
         self._request: Callable[..., Any] = self.pool_manager.request
         self.pool_manager.request = self._remember  # type: ignore[method-assign] # see there
+        self._root = f"{parts.scheme}://{place}/"
+        self.login: Login | None = None
+
+    def _http_request(
+        self,
+        url: str,
+        headers: dict[str, str] | None = None,
+        data: Any = None,
+        raise_for_status: bool = True,
+    ) -> Any:
+        """One request; asks for a login when the server wants one and the address has none."""
+        try:
+            return super()._http_request(url, headers, data, raise_for_status)
+        except HTTPUnauthorized:
+            logins = current().logins
+            if self.login is not None and logins is not None:
+                logins.settled(self._root, self.login, accepted=False)
+            is_new = self._auth_header is None and data is None
+            self.login = logins.find(self._root) if logins is not None and is_new else None
+            if self.login is None:
+                raise
+        secret = base64.b64encode(f"{self.login.user}:{self.login.password}".encode()).decode()
+        self._auth_header = f"Basic {secret}"
+        self._auth_origin = self._origin(self._root)
+        found = self._http_request(url, headers, data, raise_for_status)
+        if logins is not None and self.login is not None:
+            logins.settled(self._root, self.login, accepted=True)
+        return found
 
     def _remember(self, *words: Any, **options: Any) -> Any:
         """A request whose answer ``close`` will end: dulwich leaves open what it refuses."""
@@ -107,7 +162,7 @@ class HttpClient(Urllib3HttpGitClient):
         self.pool_manager.clear()
 
 
-class TcpClient(TraditionalGitClient):
+class TcpClient(OptionsMixin, TraditionalGitClient):
     """git:// with a time-out on connecting and on each read."""
 
     gave_up = False
@@ -148,7 +203,7 @@ class TcpClient(TraditionalGitClient):
             proto.close()
 
 
-class ProcessClient(TraditionalGitClient):
+class ProcessClient(OptionsMixin, TraditionalGitClient):
     """A program that speaks Git's protocol on its pipes: ssh, or git itself.
 
     It is killed when nothing came or went for the time-out.

@@ -10,7 +10,7 @@ from heimnetz_git.errors import DownloadFailed, NetworkError, printable
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.storage.gitwire import BrokenOff, Declined, TooSlow, Wire
 from heimnetz_git.storage.repo_address import shown
-from heimnetz_git.storage.repo_refs import HEADS, branches_of
+from heimnetz_git.storage.repo_refs import HEADS, branches_of, named, whole
 
 __all__ = ["LARGEST_PACK", "Declined", "Fetched", "Known", "counted", "fetch", "heads"]
 
@@ -54,8 +54,7 @@ def fetch(
 ) -> Fetched:
     """Write a pack with what is missing of ``branches`` to ``out``, if anything is."""
     with _explained(url, timeout), Wire(url, timeout=timeout) as wire:
-        found = branches_of(wire.heads([HEADS + name for name in branches]))
-        wanted = {name: found[name] for name in branches if name in found}
+        wanted = named(wire.heads([whole(name) for name in branches]), branches)
         lacking = sorted(set(wanted.values()) - known.tips)
         if not lacking:
             return Fetched(wanted, frozenset(), frozenset())

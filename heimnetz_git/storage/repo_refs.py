@@ -9,13 +9,23 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from heimnetz_git.errors import CorruptRepository, StorageError, printable
 from heimnetz_git.storage.repo_objects import writing
 
-__all__ = ["HEADS", "branches_of", "is_ref", "read", "read_all", "remove", "swap"]
+__all__ = [
+    "HEADS",
+    "branches_of",
+    "is_ref",
+    "named",
+    "read",
+    "read_all",
+    "remove",
+    "swap",
+    "whole",
+]
 
 HEADS = "refs/heads/"
 ABANDONED = 10.0
@@ -42,6 +52,21 @@ def branches_of(refs: Mapping[bytes, bytes], prefix: str = "") -> dict[str, str]
             continue
         if name.startswith(HEADS + prefix) and is_ref(name) and _OID.fullmatch(value):
             found[name.removeprefix(HEADS)] = value
+    return found
+
+
+def whole(name: str) -> str:
+    """A branch's name as a ref; one that is a ref already stays."""
+    return name if name.startswith("refs/") else HEADS + name
+
+
+def named(refs: Mapping[bytes, bytes], names: Iterable[str]) -> dict[str, str]:
+    """Those of ``names``, branches or whole refs, that a server has -> commit."""
+    found = {}
+    for name in names:
+        oid = refs.get(whole(name).encode())
+        if oid is not None and is_ref(whole(name)) and _OID.fullmatch(oid.decode("latin-1")):
+            found[name] = oid.decode()
     return found
 
 

@@ -19,6 +19,7 @@ from heimnetz_git.errors import (
     DownloadFailed,
     FileMissing,
     HeimnetzError,
+    LoginRequired,
     NetworkError,
     RemoteRefused,
     printable,
@@ -27,7 +28,7 @@ from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.storage.repo_address import shown
 from heimnetz_git.storage.repo_connect import connect
 from heimnetz_git.storage.repo_http import Fetched, counted
-from heimnetz_git.storage.repo_refs import branches_of
+from heimnetz_git.storage.repo_refs import branches_of, named, whole
 
 __all__ = ["PackSource", "Remote"]
 
@@ -79,8 +80,7 @@ class Remote:
         heads: dict[str, str] = {}
 
         def wanted(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:  # noqa: ARG001 # dulwich names it
-            found = branches_of(cast("Mapping[bytes, bytes]", refs))
-            heads.update({name: found[name] for name in branches if name in found})
+            heads.update(named(cast("Mapping[bytes, bytes]", refs), branches))
             return [ObjectID(oid.encode()) for oid in sorted(set(heads.values()) - have)]
 
         reporter.start(f"Fetching {self.url}")
@@ -93,25 +93,34 @@ class Remote:
                     counted(out, reporter, self.url),
                     progress=self._words.append,
                     depth=depth,
-                    ref_prefix=[HEADS + name.encode() for name in branches],
+                    ref_prefix=[whole(name).encode() for name in branches],
                 )
         finally:
             reporter.done()
         return Fetched(heads, _texts(result.new_shallow), _texts(result.new_unshallow))
 
     def push(
-        self, branch: str, commit: str | None, source: PackSource, *, expect: str | None
-    ) -> None:
-        """Point ``branch`` to ``commit``, or remove it when None.
+        self,
+        branch: str,
+        commit: str | None,
+        source: PackSource,
+        *,
+        expect: str | None = None,
+        whatever: bool = False,
+        options: Sequence[str] = (),
+    ) -> str:
+        """Point ``branch`` to ``commit``, or remove it when None; what the server told its user.
 
-        ``expect`` is what the branch must be at the server now. Raises RemoteRefused with the
-        server's words.
+        ``expect`` is what the branch must be at the server now, unless it may be ``whatever``. A
+        name that begins with ``refs/`` is a whole ref. ``options`` are push options, as
+        gitprotocol-pack(5) has them. Raises RemoteRefused with the server's words.
         """
-        ref, new = HEADS + branch.encode(), commit.encode() if commit else ZERO_SHA
+        ref, new = whole(branch).encode(), commit.encode() if commit else ZERO_SHA
+        self._client.needs_options = bool(options)
 
         def update(refs: dict[bytes, bytes]) -> dict[bytes, bytes]:
             now = refs.get(ref)
-            if now != (expect.encode() if expect else None) and now != new:
+            if not whatever and now != (expect.encode() if expect else None) and now != new:
                 raise RemoteRefused(
                     f"{branch!r} at {self.url} was changed by somebody else meanwhile."
                 )
@@ -126,10 +135,17 @@ class Remote:
             return len(objects), (_unpacked(*one) for one in objects)
 
         with self._explained():
-            result = self._client.send_pack(self._path, update, pack, progress=self._words.append)  # type: ignore[arg-type] # refs are bytes
+            result = self._client.send_pack(  # refs are bytes there
+                self._path,  # type: ignore[arg-type]
+                update,  # type: ignore[arg-type]
+                pack,
+                progress=self._words.append,
+                push_options=[option.encode() for option in options],
+            )
         refusal = (result.ref_status or {}).get(ref)
         if refusal is not None:
             raise self._refused(branch, refusal)
+        return self.words()
 
     def _refused(self, what: str, reason: str) -> RemoteRefused:
         words = self.words()
@@ -166,11 +182,7 @@ class Remote:
             late = f"{self.url} did not answer within {self._patience:g} s."
             return NetworkError(late, **facts)
         if isinstance(error, HTTPUnauthorized):
-            return NetworkError(
-                f"{self.url} asks for a login.",
-                hint="Use ssh, or an address that needs none.",
-                **facts,
-            )
+            return LoginRequired(f"{self.url} asks for a login that it accepts.", **facts)
         if isinstance(error, NotGitRepository) or _GONE.search(f"{said} {words}"):
             return FileMissing(f"There is no Git repository at {self.url}: {said}.", **facts)
         if isinstance(error, HangupException | EOFError) or _BROKEN.search(said):

@@ -178,17 +178,22 @@ def copy_commit(source: End, target: End, commit: str) -> None:
     )
 
 
-def send_network(  # one command to a server
+def send_network(  # noqa: PLR0913 # one command to a server
     source: End,
     url: str,
     branch: str,
     commit: str | None,
     *,
-    expect: str | None,
+    expect: str | None = None,
+    whatever: bool = False,
+    options: Sequence[str] = (),
     timeout: float,
     receive_pack: Path | None = None,
-) -> None:
-    """Point a branch of a server to a commit, or remove it when None. Raises RemoteRefused."""
+) -> str:
+    """Point a branch of a server to a commit, or remove it when None; what the server said.
+
+    As ``Remote.push``. Raises RemoteRefused.
+    """
 
     def objects(have: frozenset[str]) -> list[tuple[int, str, bytes]]:
         known = [oid for oid in have if oid in source.objects]
@@ -200,4 +205,6 @@ def send_network(  # one command to a server
     from heimnetz_git.storage.repo_remote import Remote
 
     with Remote(url, timeout=timeout, receive_pack=receive_pack) as remote:
-        remote.push(branch, commit, objects, expect=expect)
+        return remote.push(
+            branch, commit, objects, expect=expect, whatever=whatever, options=options
+        )

@@ -1,0 +1,56 @@
+"""The driver for a Git server or folder without a forge: the branch itself is the request."""
+
+from __future__ import annotations
+
+from heimnetz_git.forge.driver import Open, Reach, Sent, no_drafts
+from heimnetz_git.forge.letter import Letter
+from heimnetz_git.registry.submission import submissions
+from heimnetz_git.registry.submission_value import Submission
+from heimnetz_git.storage.repo import Repository, remote_heads
+from heimnetz_git.storage.repo_address import shown
+
+__all__ = ["Bare"]
+
+
+class Bare:
+    """Branches ``submit/...`` of the registry's own repository, written by whoever may push."""
+
+    name = "bare"
+
+    def __init__(self, address: str, reach: Reach) -> None:
+        self.address = address
+        self._timeout = reach.timeout
+
+    def send(
+        self,
+        repo: Repository,
+        asked: Submission,
+        letter: Letter,  # noqa: ARG002 # the commit says it all
+        *,
+        draft: bool,
+    ) -> Sent:
+        """Push the branch, over an earlier form of it."""
+        no_drafts(self.name, draft=draft)
+        there = remote_heads(self.address, prefix=asked.branch, timeout=self._timeout)
+        before = there.get(asked.branch)
+        repo.push(self.address, asked.branch, asked.head, force=True, timeout=self._timeout)
+        updated = before not in {None, asked.head}
+        return Sent(self.name, shown(self.address), updated=updated)
+
+    def open(self, *, details: bool = False) -> tuple[Open, ...]:  # noqa: ARG002 # nothing more
+        """Every branch of a submission."""
+        found = submissions(self.address, timeout=self._timeout)
+        return tuple(Open(one, f"refs/heads/{one.branch}") for one in found)
+
+    def withdraw(self, repo: Repository, found: Open) -> None:
+        """Remove the branch."""
+        repo.push_delete(self.address, found.submission.branch, timeout=self._timeout)
+
+    def finish(
+        self,
+        repo: Repository,
+        found: Open,
+        words: str,  # noqa: ARG002 # nobody to tell
+    ) -> None:
+        """Remove the branch."""
+        self.withdraw(repo, found)
