@@ -20,7 +20,6 @@
     │   ├── AccessDenied                  the sandbox did not grant it
     │   ├── RewriteRefused                an index changed its own past
     │   ├── IndexExpired                  an export promised to be renewed by now
-    │   ├── LoginRequired                 a server wants to know who asks
     │   └── SignatureInvalid
     ├── VerificationFailed             5  what came is not what was promised
     │   ├── SizeMismatch
@@ -33,6 +32,7 @@
     ├── NetworkError                   7  the outside did not answer
     │   ├── Offline                       needs the network, told not to use it
     │   ├── DownloadFailed
+    │   ├── LoginRequired                 a server wants to know who asks
     │   └── RemoteRefused                 a server refused a push
     ├── LockOutOfDate                  8
     ├── FindingsError                  9  a check found something
@@ -286,16 +286,6 @@ class IndexExpired(Refused):
     hint = "Check this machine's clock; else the registry's maintainers must export it anew."
 
 
-class LoginRequired(Refused):
-    """A server wants a login, or does not accept the one that there is."""
-
-    code = "login-required"
-    hint = (
-        "Put a token into the variable HEIMNETZ_TOKEN, or into git's credential helper or the"
-        " system's keyring; for ssh load a key that the server knows."
-    )
-
-
 class SignatureInvalid(Refused):
     """A signature is missing, does not verify, or its signer is not allowed."""
 
@@ -383,6 +373,16 @@ class DownloadFailed(NetworkError):
 
     code = "download-failed"
     hint = "Try again: what has arrived is kept and resumed."
+
+
+class LoginRequired(NetworkError):
+    """A server wants a login, or does not accept the one that there is."""
+
+    code = "login-required"
+    hint = (
+        "Put a token into the variable HEIMNETZ_TOKEN, or into git's credential helper or the"
+        " system's keyring; for ssh load a key that the server knows."
+    )
 
 
 class RemoteRefused(NetworkError):

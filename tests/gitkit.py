@@ -19,6 +19,7 @@ from heimnetz_git.storage.repo_trees import FOLDER
 __all__ = [
     "ADA",
     "WHEN",
+    "Backend",
     "daemon",
     "fsck",
     "git",
@@ -95,7 +96,7 @@ def nested(repo: Repository, folders: Sequence[str], inner: str) -> str:
     return inner
 
 
-class _Backend(BaseHTTPRequestHandler):
+class Backend(BaseHTTPRequestHandler):
     """Hands requests to ``git http-backend``, as a web server would."""
 
     root: Path
@@ -160,7 +161,7 @@ def http_server(root: Path, most: int | None = None) -> Iterator[str]:
 
     Each answer is cut off after ``most`` bytes of those that it promised.
     """
-    handler = type("Backend", (_Backend,), {"root": root, "most": most})
+    handler = type("Backend", (Backend,), {"root": root, "most": most})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,31 +1,27 @@
-"""Commands of the author: validate, scan, build, publish, schema."""
+"""Commands of the author: validate, scan, build, schema."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.words import count, finding_lines
-from heimnetz_git.errors import UsageError, printable
+from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Severity
-from heimnetz_git.model.release import Source
 from heimnetz_git.storage.home import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heimnetz_git.registry.submission import Submission
     from heimnetz_git.sdk.fixes import Mend
 
-__all__ = ["build", "publish", "scan", "schema", "validate"]
+__all__ = ["build", "scan", "schema", "validate"]
 
 LEVELS = tuple(severity.value for severity in Severity)
 NEVER = "never"
@@ -139,38 +135,6 @@ def build(session: Session, path: str, out: str, isolation: str) -> Answer:
     )
 
 
-@command(
-    examples=(
-        "publish --to registry.git",
-        "publish plugins/wake-on-lan --to https://git.example.org/plugins.git",
-        "publish dist/wake_on_lan-1.0.0-py3-none-any.whl --to acme",
-    )
-)
-@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PROJECT|WHEEL...]")
-@click.option(
-    "--to", "target", required=True, metavar="INDEX|URL", help="The registry.",
-    shell_complete=completion.indexes,
-)  # fmt: skip
-@click.option("--owner", help="Who owns a new plugin [default: its first author].")
-@click.option("--url", default="", help="Where the wheel can be fetched; else it is embedded.")
-@click.option("--repository", default="", help="Where the source is.")
-@click.option("--commit", default="", help="The source's commit, 40 hex digits.")
-@click.option("--tag", default="", help="The source's tag.")
-@click.option("--sign", metavar="KEYFILE", help="Sign with this SSH private key.")
-def publish(session: Session, paths: tuple[str, ...], target: str, **options: Any) -> Answer:
-    """Submit a release to a registry.
-
-    A project is built first; without one it is the working folder. Several WHEELs are one release
-    for several platforms. The release becomes a branch with one
-    commit in the registry's repository, where a maintainer merges it.
-    """
-    with tempfile.TemporaryDirectory(prefix="heimnetz-publish-") as folder:
-        sources = [session.existing(path) for path in paths or (".",)]
-        submission = submit(session, sources, target, Path(folder), **options)
-    said = f"Submitted {submission.name} {submission.version} as {submission.branch}."
-    return Answer({"submission": submission}, [said], narrates=True)
-
-
 @command(examples=("schema manifest", "schema release > release.schema.json", "schema --list"))
 @click.argument("kind", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the kinds of files.")
@@ -229,42 +193,3 @@ def findings_answer(
     ]
     data = {"findings": findings, "failed": failed}
     return Answer(data, lines, exit_code=9 if failed else 0)
-
-
-def submit(
-    session: Session, paths: Sequence[Path], target: str, work: Path, **options: Any
-) -> Submission:
-    """Build if need be, then publish from a clone in ``work``; ``options`` as of ``publish``."""
-    from heimnetz_git.registry.submission import publish as send
-
-    if len(paths) > 1 and any(path.is_dir() for path in paths):
-        raise UsageError("A release is one project or several wheels, not both.")
-    source = None
-    if options["repository"]:
-        source = Source(options["repository"], options["commit"], options["tag"])
-    address = session.address(target)
-    wheels = list(paths)
-    if paths[0].is_dir():
-        wheels = [build_project(session, paths[0], work / "dist", source=source).wheel]
-    session.hold_offline(address)
-    return send(
-        address,
-        wheels,
-        work / "registry.git",
-        source=source,
-        owner=options["owner"] or first_author(wheels),
-        artifact_url=options["url"],
-        key=session.existing(options["sign"]).read_bytes() if options["sign"] else None,
-        when=session.now(),
-        author=session.author(),
-        reporter=session.reporter,
-        timeout=session.settings.timeout,
-    )
-
-
-def first_author(wheels: Sequence[Path]) -> str:
-    """Who wrote the plugin, as its wheels say; empty when they do not."""
-    from heimnetz_git.registry.manifest import open_wheels, release_of_all
-
-    authors = release_of_all(open_wheels(wheels), None, url="").authors
-    return authors[0].name if authors else ""

@@ -76,7 +76,7 @@ COMMANDS: tuple[Entry, ...] = (
         "Compare two releases, and say which version the changes ask for.",
         WRITE,
     ),
-    Entry("publish", "author", "publish", "Submit a release to a registry.", WRITE),
+    Entry("publish", "publishing", "publish", "Submit a release to a registry.", WRITE),
     Entry("yank", "facts", "yank", "Ask that a release is offered no more.", WRITE),
     Entry("unyank", "facts", "unyank", "Ask that a yanked release is offered again.", WRITE),
     Entry("deprecate", "facts", "deprecate", "Ask to mark a plugin as one not to choose.", WRITE),
@@ -84,7 +84,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("remove", "facts", "remove", "Ask to remove a plugin for good.", WRITE),
     Entry("withdraw", "facts", "withdraw", "Take back a submission that waits.", WRITE),
     Entry("schema", "author", "schema", "Print the JSON Schema of a kind of file.", WRITE),
-    Entry("submissions", "maintainer", "submissions", "List what waits to be merged.", REGISTRY),
+    Entry(
+        "submissions",
+        "maintainer",
+        "submissions",
+        "List what waits to be merged, and what for.",
+        REGISTRY,
+    ),
     Entry(
         "merge", "maintainer", "merge", "Check submissions once more and take them in.", REGISTRY
     ),

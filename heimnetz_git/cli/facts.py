@@ -8,48 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heimnetz_git.cli import completion
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
+from heimnetz_git.cli.publishing import (
+    Courier,
+    chosen_driver,
+    driver_options,
+    key_of,
+    reachable,
+    sending_options,
+    sign_option,
+    to_option,
+)
 from heimnetz_git.cli.session import Session
-from heimnetz_git.errors import Offline, UsageError, printable
+from heimnetz_git.errors import SubmissionNotFound, UsageError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
+    from heimnetz_git.forge.driver import Driver, Open
     from heimnetz_git.registry.request import Change
-    from heimnetz_git.trust.signatures import SigningKey
 
-__all__ = [
-    "deprecate",
-    "key_of",
-    "reachable",
-    "remove",
-    "sign_option",
-    "transfer",
-    "unyank",
-    "withdraw",
-    "yank",
-]
-
-
-def to_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The option that names the registry."""
-    option = click.option(
-        "--to", "target", required=True, metavar="INDEX|URL", help="The registry.",
-        shell_complete=completion.indexes,
-    )  # fmt: skip
-    return option(function)
-
-
-def sign_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The option that proves who asks."""
-    option = click.option(
-        "--sign",
-        metavar="KEYFILE",
-        help="Sign with this SSH key; with the agent's, by a .pub file.",
-    )
-    return option(function)
+__all__ = ["deprecate", "remove", "transfer", "unyank", "withdraw", "yank"]
 
 
 @command(examples=("yank clock 1.0.0 --reason 'Loses an hour' --to acme",))
@@ -58,6 +38,7 @@ def sign_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--reason", required=True, help="Why, for everybody to read.")
 @to_option
 @sign_option
+@sending_options
 def yank(session: Session, name: str, version: str, reason: str, **options: Any) -> Answer:
     """Ask that a release is offered no more.
 
@@ -73,6 +54,7 @@ def yank(session: Session, name: str, version: str, reason: str, **options: Any)
 @click.argument("version")
 @to_option
 @sign_option
+@sending_options
 def unyank(session: Session, name: str, version: str, **options: Any) -> Answer:
     """Ask that a yanked release is offered again."""
     from heimnetz_git.registry.request import unyank as wish
@@ -92,6 +74,7 @@ def unyank(session: Session, name: str, version: str, **options: Any) -> Answer:
 @click.option("--undo", is_flag=True, help="Take a deprecation back.")
 @to_option
 @sign_option
+@sending_options
 def deprecate(
     session: Session, name: str, *, reason: str, successor: str, undo: bool, **options: Any
 ) -> Answer:
@@ -109,6 +92,7 @@ def deprecate(
 @click.option("--owner", "owners", multiple=True, required=True, help="A new owner; repeat it.")
 @to_option
 @sign_option
+@sending_options
 def transfer(session: Session, name: str, owners: tuple[str, ...], **options: Any) -> Answer:
     """Ask to give a plugin to other owners.
 
@@ -125,6 +109,7 @@ def transfer(session: Session, name: str, owners: tuple[str, ...], **options: An
 @click.option("--reason", required=True, help="Why, for everybody to read.")
 @to_option
 @sign_option
+@sending_options
 def remove(session: Session, name: str, reason: str, **options: Any) -> Answer:
     """Ask to remove a plugin for good.
 
@@ -138,25 +123,56 @@ def remove(session: Session, name: str, reason: str, **options: Any) -> Answer:
 @command(examples=("withdraw submit/clock/1.0.0 --to acme",))
 @click.argument("branch")
 @to_option
-def withdraw(session: Session, branch: str, target: str) -> Answer:
-    """Take back a submission that waits."""
-    from heimnetz_git.registry.request import withdraw as take_back
+@driver_options
+def withdraw(session: Session, branch: str, target: str, **options: Any) -> Answer:
+    """Take back a submission that waits.
+
+    On a forge the pull request is closed; on a plain Git server the branch is removed.
+    """
+    from heimnetz_git.registry.submission import workdir_of
+    from heimnetz_git.registry.submission_value import PREFIX
 
     address = reachable(session, target)
-    with tempfile.TemporaryDirectory(prefix="heimnetz-") as folder:
-        work = Path(folder) / "registry.git"
-        done = take_back(address, branch, work, timeout=session.settings.timeout)
-    said = f"Withdrew {printable(done.title)}."
-    return Answer({"submission": done}, [said], narrates=True)
+    driver = chosen_driver(
+        session, address, name=options["driver"] or "", fork=options["fork"]
+    ).driver
+    full = branch if branch.startswith(PREFIX) else PREFIX + branch
+    found = [one for one in driver.open() if one.submission.branch == full]
+    if not found:
+        raise SubmissionNotFound(f"There is no submission {printable(full)!r}.", branch=full)
+    mine = _mine(driver, found)
+    with (
+        tempfile.TemporaryDirectory(prefix="heimnetz-") as folder,
+        workdir_of(Path(folder) / "registry.git") as work,
+    ):
+        driver.withdraw(work, mine)
+    done = mine.submission
+    data = {"submission": done, "driver": driver.name, "url": mine.url}
+    return Answer(data, [f"Withdrew {printable(done.title)}."], narrates=True)
 
 
-def asked(session: Session, name: str, change: Change, *, target: str, sign: str | None) -> Answer:
+def _mine(driver: Driver, found: Sequence[Open]) -> Open:
+    """The one of one's own account, where several ask for the same. Raises UsageError."""
+    if len(found) == 1:
+        return found[0]
+    account = driver.account()
+    own = [one for one in found if account is not None and one.account == account.id]
+    if len(own) != 1:
+        urls = ", ".join(printable(one.url) for one in found)
+        raise UsageError(f"Several submissions ask for this: {urls}.", hint="Close yours there.")
+    return own[0]
+
+
+def asked(
+    session: Session, name: str, change: Change, *, target: str, sign: str | None, **options: Any
+) -> Answer:
     """Submit a change of facts from a clone that is thrown away."""
     from heimnetz_git.registry.request import request
 
+    courier = Courier(session, target, options)
     with tempfile.TemporaryDirectory(prefix="heimnetz-") as folder:
         submission = request(
-            reachable(session, target),
+            courier.address,
             name,
             change,
             Path(folder) / "registry.git",
@@ -165,34 +181,6 @@ def asked(session: Session, name: str, change: Change, *, target: str, sign: str
             key=key_of(session, sign),
             reporter=session.reporter,
             timeout=session.settings.timeout,
+            send=courier.send,
         )
-    said = f"Submitted {printable(submission.title)} as {submission.branch}."
-    return Answer({"submission": submission}, [said], narrates=True)
-
-
-def key_of(session: Session, sign: str | None) -> SigningKey | None:
-    """The key that a file names; None when nothing is to be signed.
-
-    A public key's file (``.pub``, a certificate too) stands for the private key that the SSH agent
-    holds; so does a private key's file that wants a password, when its ``.pub`` lies beside it.
-    """
-    if not sign:
-        return None
-    from heimnetz_git.trust.agent import AgentKey, public_key_in
-    from heimnetz_git.trust.keys import wants_password
-
-    path = session.existing(sign)
-    data = path.read_bytes()
-    beside = path.with_name(f"{path.name}.pub")
-    public = public_key_in(data)
-    if public is None and wants_password(data) and beside.exists():
-        public = public_key_in(beside.read_bytes())
-    return AgentKey(public, session.environ.get("SSH_AUTH_SOCK", "")) if public else data
-
-
-def reachable(session: Session, target: str) -> str:
-    """The registry's address. Raises Offline when it needs the network and must not use it."""
-    address = session.address(target)
-    if session.settings.offline and "://" in address:
-        raise Offline(f"The registry is at {printable(address)}, which needs the network.")
-    return address
+    return courier.answer(submission)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,12 +13,14 @@ from heimnetz_git.cli import completion
 from heimnetz_git.cli.author import fail_on as fail_on_option
 from heimnetz_git.cli.author import findings_answer
 from heimnetz_git.cli.command import command
-from heimnetz_git.cli.output import Answer
+from heimnetz_git.cli.output import Answer, plain
+from heimnetz_git.cli.publishing import chosen_driver, driver_options, reachable
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.terminal import table
 from heimnetz_git.errors import SubmissionNotFound, UsageError, printable
 
 if TYPE_CHECKING:
+    from heimnetz_git.forge.collect import Standing
     from heimnetz_git.model.finding import Finding
     from heimnetz_git.registry.submission import Submission
     from heimnetz_git.storage.repo import Repository
@@ -26,17 +30,38 @@ __all__ = ["merge", "registry_check", "registry_receive", "submissions"]
 
 @command(examples=("submissions registry.git", "submissions acme --json"))
 @click.argument("registry", metavar="INDEX|PATH|URL", shell_complete=completion.indexes)
-def submissions(session: Session, registry: str) -> Answer:
-    """List what waits to be merged.
+@driver_options
+def submissions(session: Session, registry: str, **options: Any) -> Answer:
+    """List what waits to be merged, and what for.
 
-    Each submission is a branch of the registry's repository: submit/NAME/VERSION brings a release,
-    submit/NAME/facts-TOPIC changes a plugin's facts.
+    A branch submit/NAME/VERSION brings a release, submit/NAME/facts-TOPIC changes a plugin's
+    facts; on a forge each is a pull request.
     """
-    found = waiting(session, registry)
-    rows = [(one.name, one.version or one.topic, one.branch, one.head[:12]) for one in found]
-    head = ("NAME", "WHAT", "BRANCH", "COMMIT")
+    from heimnetz_git.forge.collect import standings
+    from heimnetz_git.registry.submission import workdir_of
+
+    address = reachable(session, registry)
+    driver = chosen_driver(session, address, name=options["driver"] or "").driver
+    with tempfile.TemporaryDirectory(prefix="heimnetz-") as folder:
+        work = Path(folder) / "registry.git"
+        timeout = session.settings.timeout
+        found = standings(driver, lambda: workdir_of(work), when=session.now(), timeout=timeout)
+    rows = [
+        (one.submission.name, one.submission.version or one.submission.topic,
+         one.state, printable(one.words, longest=300), one.url or one.submission.branch)
+        for one in found
+    ]  # fmt: skip
+    head = ("NAME", "WHAT", "STATE", "WAITS FOR", "WHERE")
     lines = table(head, rows, columns=session.output.columns) if rows else ["Nothing waits."]
-    return Answer({"submissions": found}, lines)
+    documents = [{**plain(one.submission), **_details(one)} for one in found]
+    return Answer({"driver": driver.name, "submissions": documents}, lines)
+
+
+def _details(one: Standing) -> dict[str, Any]:
+    """What is known of a submission beside what it asks for."""
+    found: dict[str, Any] = plain(one)
+    found.pop("submission")
+    return found
 
 
 @command(
@@ -152,18 +177,26 @@ def _report(
     return markdown(repository, trees.base, trees.tree, findings).splitlines()
 
 
-@command(examples=("registry receive . < lines",))
+@command(
+    examples=("registry receive . < lines", "registry receive registry.git --bundle clock.bundle")
+)
 @click.argument("registry", metavar="PATH")
-def registry_receive(session: Session, registry: str) -> Answer:
+@click.option("--bundle", metavar="FILE", help="Receive the submission in this file instead.")
+def registry_receive(session: Session, registry: str, bundle: str | None) -> Answer:
     """Judge a push, as a hook.
 
     Reads lines OLD NEW REF. Submissions are held to the law; main is pushed by nobody but a
     maintainer whom the server knows (REMOTE_USER); other refs are not taken.
     """
+    from heimnetz_git.forge.receiving import receive_bundle
     from heimnetz_git.registry.request_receive import receive
 
-    lines = sys.stdin.read().splitlines()
-    taken = receive(session.existing(registry), lines, session.environ, now=session.now())
+    path, now = session.existing(registry), session.now()
+    if bundle is not None:
+        found = receive_bundle(path, session.existing(bundle), now=now)
+        lines = [f"Received {printable(one.title)} as {one.branch}." for one in found]
+        return Answer({"taken": len(found), "submissions": found}, lines, narrates=True)
+    taken = receive(path, sys.stdin.read().splitlines(), session.environ, now=now)
     return Answer({"taken": taken}, [], narrates=True)
 
 

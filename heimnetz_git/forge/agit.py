@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from heimnetz_git.errors import HeimnetzError
-from heimnetz_git.forge.driver import Check, Open, Reach, Sent, moment, text_at
+from heimnetz_git.forge.driver import Check, Open, Reach, Sent, account_at, moment, text_at
 from heimnetz_git.forge.letter import Letter, submission_in
 from heimnetz_git.forge.place import Place
+from heimnetz_git.model.registry import Owner
 from heimnetz_git.registry.submission_value import MAIN, PREFIX, Submission
 from heimnetz_git.storage.download_api import Api
 from heimnetz_git.storage.repo import Repository
@@ -45,6 +46,10 @@ class AGit:
             timeout=reach.timeout,
             proxy=reach.proxy,
         )
+
+    def account(self) -> Owner | None:
+        """Who the token belongs to."""
+        return account_at(self._api, "login")
 
     def send(self, repo: Repository, asked: Submission, letter: Letter, *, draft: bool) -> Sent:
         """Push to the inbox; the topic makes a second push an update of the first."""

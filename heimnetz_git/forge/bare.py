@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heimnetz_git.forge.driver import Open, Reach, Sent, no_drafts
 from heimnetz_git.forge.letter import Letter
+from heimnetz_git.model.registry import Owner
 from heimnetz_git.registry.submission import submissions
 from heimnetz_git.registry.submission_value import Submission
 from heimnetz_git.storage.repo import Repository, remote_heads
@@ -20,6 +21,10 @@ class Bare:
     def __init__(self, address: str, reach: Reach) -> None:
         self.address = address
         self._timeout = reach.timeout
+
+    def account(self) -> Owner | None:
+        """Nobody: there are no accounts here."""
+        return None
 
     def send(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 from heimnetz_git.errors import HeimnetzError, UsageError
 from heimnetz_git.forge.driver import Open, Sent, no_drafts
 from heimnetz_git.forge.letter import Letter
+from heimnetz_git.model.registry import Owner
 from heimnetz_git.registry.submission_value import Submission, submission_of
 from heimnetz_git.storage.repo import Repository
 from heimnetz_git.storage.repo_bundle import read_bundle, write_bundle
@@ -24,6 +25,10 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self.address = str(path)
         self._path = path
+
+    def account(self) -> Owner | None:
+        """Nobody: there are no accounts here."""
+        return None
 
     def send(
         self,

@@ -7,12 +7,24 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from heimnetz_git.errors import UsageError
+from heimnetz_git.errors import LoginRequired, UsageError
 from heimnetz_git.forge.letter import Letter
+from heimnetz_git.model.registry import Owner
 from heimnetz_git.registry.submission_value import Submission
+from heimnetz_git.storage.download_api import Api
 from heimnetz_git.storage.repo import Repository
 
-__all__ = ["Check", "Driver", "Open", "Reach", "Sent", "moment", "no_drafts", "text_at"]
+__all__ = [
+    "Check",
+    "Driver",
+    "Open",
+    "Reach",
+    "Sent",
+    "account_at",
+    "moment",
+    "no_drafts",
+    "text_at",
+]
 
 Check = Literal["", "pending", "passed", "failed"]
 
@@ -65,6 +77,9 @@ class Driver(Protocol):
     name: str
     address: str
 
+    def account(self) -> Owner | None:
+        """Who one is there, with the forge's numeric id; None where nothing can say it."""
+
     def send(self, repo: Repository, asked: Submission, letter: Letter, *, draft: bool) -> Sent:
         """Ask for ``asked``, whose commits are in ``repo``; asking again replaces it."""
 
@@ -83,6 +98,17 @@ def text_at(value: Any, *keys: str) -> str:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def account_at(api: Api, name: str) -> Owner | None:
+    """Who the token of this machine belongs to, as ``/user`` says; None without a token."""
+    try:
+        api.sign_in()
+    except LoginRequired:
+        return None
+    me = api.get("/user")
+    login, number = text_at(me, name), text_at(me, "id")
+    return Owner(login, number) if login else None
 
 
 def moment(text: str) -> int:

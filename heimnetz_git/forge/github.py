@@ -21,9 +21,10 @@ from heimnetz_git.errors import (
     RemoteRefused,
     printable,
 )
-from heimnetz_git.forge.driver import Check, Open, Reach, Sent, moment, text_at
+from heimnetz_git.forge.driver import Check, Open, Reach, Sent, account_at, moment, text_at
 from heimnetz_git.forge.letter import Letter, submission_in
 from heimnetz_git.forge.place import Place
+from heimnetz_git.model.registry import Owner
 from heimnetz_git.registry.submission_value import MAIN, Submission
 from heimnetz_git.storage.download_api import Api
 from heimnetz_git.storage.repo import Repository
@@ -56,6 +57,10 @@ class GitHub:
             proxy=reach.proxy,
             sleep=sleep,
         )
+
+    def account(self) -> Owner | None:
+        """Who the token belongs to."""
+        return account_at(self._api, "login")
 
     def send(self, repo: Repository, asked: Submission, letter: Letter, *, draft: bool) -> Sent:
         """Push the branch to the registry if one may, else to one's fork; open or change the pull
