@@ -104,9 +104,9 @@ def test_without_helpers_nobody_is_asked(tmp_path: Path) -> None:
 
 
 class Ring(KeyringBackend):
-    """A keyring in memory."""
+    """A keyring in memory; never chosen by itself."""
 
-    priority = 1
+    priority = -1
 
     def get_credential(self, service: str, username: str | None) -> SimpleCredential | None:
         """One login is known."""
