@@ -254,7 +254,7 @@ def reachable(session: Session, target: str) -> str:
 
     Raises Offline when it needs the network and must not use it.
     """
-    from heimnetz_git.storage.repo_connect import local_folder
+    from heimnetz_git.storage.repo_address import local_folder
 
     address = session.address(target)
     if session.settings.offline and local_folder(address) is None:
