@@ -127,7 +127,7 @@ class Handler(Backend):
             self.given = json.loads(self._body() or b"null")
             if not self.forge.routes(self.forge, self):
                 self.say(404, {"message": "Not Found"})
-        elif "git-receive-pack" in self.path and self.token != TOKEN:
+        elif self.token != TOKEN and (self.forge.private or "git-receive-pack" in self.path):
             self.say(401, {}, ("WWW-Authenticate", 'Basic realm="forge"'))
         else:
             self._run()

@@ -175,7 +175,7 @@ def test_a_token_is_for_the_registry_that_was_named(
 ) -> None:
     """Another index on another server that wants a login does not get it."""
     with served("agit") as forge:
-        forge.faults.append(Fault("GET /acme/plugins.git/info/refs", 401))
+        forge.private = True
         error = ada.refuse(7, "index", "add", "acme", forge.url())
         assert error["code"] == "login-required"
         assert forge.tokens == []

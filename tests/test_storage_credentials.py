@@ -16,7 +16,7 @@ from heimnetz_git.errors import LoginRequired
 from heimnetz_git.storage.access import Access, Login, using
 from heimnetz_git.storage.credentials import SystemLogins, origin_of, token_variable
 from heimnetz_git.storage.repo import remote_heads
-from tests.forgekit import TOKEN, Fault, forge, github
+from tests.forgekit import TOKEN, forge, github
 from tests.gitkit import index_with
 
 URL = "https://git.example.org/acme/plugins.git"
@@ -144,16 +144,16 @@ def test_the_keyring_comes_last(ring: None, helper: dict[str, str]) -> None:
 def test_a_login_opens_a_server_that_wants_one(tmp_path: Path) -> None:
     """Git over http asks once, with the helper's login; a refused one is an error without it."""
     with index_with(tmp_path / "acme/plugins.git", {"x": b"1"}), forge(tmp_path, github) as made:
-        made.faults.append(Fault("info/refs", 401))
+        made.private = True
         logins = SystemLogins({"HEIMNETZ_TOKEN": TOKEN}, may_ask=False)
         logins.trust(made.address)
         with using(Access(logins)):
             assert list(remote_heads(made.url())) == ["main"]
-        assert made.tokens[0] == TOKEN
-        made.faults += [Fault("info/refs", 401), Fault("info/refs", 401)]
-        with using(Access(logins)), pytest.raises(LoginRequired) as caught:
+        assert set(made.tokens) == {TOKEN}
+        wrong = SystemLogins({"HEIMNETZ_TOKEN": "wr0ng"}, may_ask=False)
+        wrong.trust(made.address)
+        with using(Access(wrong)), pytest.raises(LoginRequired) as caught:
             remote_heads(made.url())
-        assert TOKEN not in f"{caught.value} {caught.value.facts}"
-        made.faults.append(Fault("info/refs", 401))
+        assert "wr0ng" not in f"{caught.value} {caught.value.facts}"
         with pytest.raises(LoginRequired):
             remote_heads(made.url())
