@@ -12,7 +12,7 @@ from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.words import count, finding_lines
-from heimnetz_git.errors import printable
+from heimnetz_git.errors import UsageError, printable
 from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.storage.home import write_atomic
 
