@@ -1,21 +1,23 @@
-"""The static export of a registry: whole, after a hundred changes, and what a client does with it.
+"""The static export: written whole, after one plugin and a hundred files; and its client.
 
-``python -m benchmarks.export --releases 10000`` prints CPU time and the ratio of going on to
-beginning anew. Everything runs in this process on a registry from ``benchmarks/universe.py``.
+``python -m benchmarks.export [--quick] [--releases N ...]``. CPU time in this process on a registry
+from ``benchmarks/universe.py``; git's is that of whole processes. At the end the export that was
+brought up to date step by step is held against one that was written at once, byte by byte.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 
+from benchmarks.measure import Row, run, show
+from benchmarks.universe import Universe
 from heimnetz_git.model.config import IndexSettings
 from heimnetz_git.registry import sync
 from heimnetz_git.registry.export import Edition, Exported, export
@@ -25,7 +27,9 @@ from heimnetz_git.storage.home import Home
 from heimnetz_git.storage.repo import Repository
 
 EDITION = Edition(created=1_767_225_600, expires=4_000_000_000)
-ROUNDS = 3
+WHO = "Universe <universe@example.org>"
+STEPS = 5
+WANTED = 0.05  # of the whole, for one plugin of ten thousand or more
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -36,95 +40,119 @@ def timed(action: Callable[[], object]) -> float:
 
 
 class Bench:
-    """One registry with two states, and folders for what is made of them."""
+    """One registry that grows, its export, and a client that follows it."""
 
     def __init__(self, scratch: Path, repo: Repository) -> None:
         self.scratch, self.repo = scratch, repo
         self.out = scratch / "out"
-
-    def export(self, branch: str, folder: Path) -> Exported:
-        """The export of a branch."""
-        commit = self.repo.branch(branch)
+        self.home = Home(scratch / "home")
+        commit = repo.branch("main")
         if commit is None:
-            sys.exit(f"the universe has no branch {branch}")
-        return export(self.repo, commit, folder, EDITION)
+            sys.exit("the universe has no branch main")
+        self.commit = commit
 
-    def whole(self, branch: str = "tip") -> float:
-        """Seconds of an export into an empty folder."""
-        folder = self.scratch / "whole"
-        shutil.rmtree(folder, ignore_errors=True)
-        return timed(lambda: self.export(branch, folder))
+    def grow(self, files: dict[str, bytes]) -> None:
+        """One commit with these files."""
+        tree = self.repo.write(self.repo.tree(self.commit), files)
+        self.commit = self.repo.commit(
+            tree, [self.commit], "Publish", author=WHO, when=EDITION.created
+        )
 
-    def going_on(self) -> float:
-        """Seconds of the export of ``tip`` into a folder that has ``main``."""
-        shutil.rmtree(self.out, ignore_errors=True)
-        shutil.copytree(self.scratch / "main", self.out)
-        return timed(lambda: self.export("tip", self.out))
+    def export(self, folder: Path | None = None) -> Exported:
+        """The export of the newest commit."""
+        return export(self.repo, self.commit, folder or self.out, EDITION)
 
-    def sync(self, home: Home, folder: Path) -> float:
-        """Seconds of an update from an export in a folder, cache included."""
-        settings = IndexSettings(url=str(folder))
-        return timed(lambda: sync.update(home, "bench", settings))
+    def sync(self) -> None:
+        """The client follows."""
+        sync.update(self.home, "bench", IndexSettings(url=str(self.out)))
 
-    def sync_git(self, home: Home) -> float:
-        """Seconds of the first update from the repository itself, cache included."""
+    def sync_by_git(self) -> None:
+        """The first update of another client from the repository itself."""
         settings = IndexSettings(url=str(self.repo.path))
-        return timed(lambda: sync.update(home, "bench", settings))
+        sync.update(Home(self.scratch / "by-git"), "bench", settings)
 
-    def ask(self, name: str) -> float:
-        """Seconds until a machine that has nothing knows the releases of one plugin."""
+    def ask(self, name: str) -> None:
+        """A machine that has nothing learns of the releases of one plugin."""
+        with RemoteIndex(str(self.out), index="bench") as remote:
+            remote.releases(name)
 
-        def asking() -> None:
-            with RemoteIndex(str(self.out), index="bench") as remote:
-                remote.releases(name)
-
-        return timed(asking)
-
-
-def run(scratch: Path, repo: Repository, rounds: int) -> None:
-    """Prints a line for each figure: the median, and a ratio where there is one."""
-    bench = Bench(scratch, repo)
-    bench.export("main", scratch / "main")
-    whole = statistics.median(bench.whole() for _ in range(rounds))
-    going_on = statistics.median(bench.going_on() for _ in range(rounds))
-    done = bench.export("tip", bench.out)
-    line("whole export", whole)
-    line("after 100 changed files", going_on, f"{going_on / whole:.3f}x of the whole")
-    line("nothing new", timed(lambda: bench.export("tip", bench.out)))
-    found = []
-    line("verify all of it", timed(lambda: found.append(verify(bench.out, at=EDITION.created))))
-    if found[0].problems or done.missing:
-        sys.exit(f"the export is not sound: {found[0].problems[:3]}")
-    first, home = bench.sync(Home(scratch / "home"), scratch / "main"), Home(scratch / "home")
-    by_git = bench.sync_git(Home(scratch / "by-git"))
-    line("client: first sync", first, f"{first / by_git:.2f}x of the same by Git from a folder")
-    line("client: 100 changed files", bench.sync(home, bench.out))
-    line("client: nothing new", bench.sync(home, bench.out))
-    name = next((bench.out / "simple").iterdir()).name
-    line("client: one plugin, from nothing", bench.ask(name))
+    def differing(self) -> list[str]:
+        """What differs from an export that is written at once: nothing but older objects."""
+        at_once = self.scratch / "at-once"
+        self.export(at_once)
+        files = (path.relative_to(at_once) for path in at_once.rglob("*") if path.is_file())
+        return [
+            str(path)
+            for path in files
+            if path.parts[0] != "packs"  # hints from the last whole export
+            and (self.out / path).read_bytes() != (at_once / path).read_bytes()
+        ]
 
 
-def line(what: str, seconds: float, more: str = "") -> None:
-    """One figure."""
-    print(f"  {what:<34} {seconds * 1000:10.1f} ms   {more}")
+def one_by_one(files: list[tuple[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    """The files of one plugin after the other."""
+    ordered = sorted(files)
+    for _, each in groupby(ordered, key=lambda file: Path(file[0]).parent):
+        yield dict(each)
+
+
+def measure(scratch: Path, releases: int) -> list[Row]:
+    """The rows at this size."""
+    universe = Universe(1, releases)
+    universe.write(scratch / "universe.git")
+    changes = list(universe.tip_files())
+    with Repository.open(scratch / "universe.git") as repo:
+        bench = Bench(scratch, repo)
+        archive = run(["git", "-C", scratch / "universe.git", "archive", "main"]).cpu
+        whole = timed(bench.export)
+        first, by_git = timed(bench.sync), timed(bench.sync_by_git)
+        exporter, client = [], []
+        for files in list(one_by_one(changes))[:STEPS]:
+            bench.grow(files)
+            exporter.append(timed(bench.export))
+            client.append(timed(bench.sync))
+        bench.grow(dict(changes))
+        hundred, hundred_client = timed(bench.export), timed(bench.sync)
+        nothing, nothing_client = timed(bench.export), timed(bench.sync)
+        lone = timed(lambda: bench.ask(universe.names[0]))
+        checked: list[bool] = []
+        verifying = timed(lambda: checked.append(not verify(bench.out, at=1).problems))
+        same = checked[0] and not bench.differing()
+    one, one_client = statistics.median(exporter), statistics.median(client)
+    size = f"{releases:,} releases"
+    met = one <= WANTED * whole if releases >= 10_000 else None
+    return [
+        _row(f"written whole, {size}", whole, f"git archive: {archive:.2f} s"),
+        Row("export", "after one plugin changed", f"<= {WANTED}x of the whole",
+            f"{one / whole:.4f}x ({one:.3f} s)", f"whole: {whole:.2f} s", met),
+        _row("after 100 files changed", hundred, f"{hundred / whole:.3f}x of the whole"),
+        _row("nothing new", nothing),
+        _row("every digest verified", verifying),
+        Row("export", "step by step as at once", "the same bytes", "yes" if same else "no", "",
+            same),
+        _row("client: first sync", first, f"by Git from a folder: {by_git:.2f} s"),
+        _row("client: one plugin changed", one_client, f"{one_client / first:.4f}x of the first"),
+        _row("client: 100 files changed", hundred_client),
+        _row("client: nothing new", nothing_client),
+        _row("client with nothing: one plugin", lone),
+    ]  # fmt: skip
+
+
+def _row(job: str, seconds: float, peer: str = "") -> Row:
+    return Row("export", job, "", f"{seconds:.3f} s", peer)
 
 
 def main() -> int:
-    """Makes the universe and prints the figures."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--releases", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--quick", action="store_true", help="small, once: only that it runs")
-    given = parser.parse_args()
-    if given.quick:
-        given.releases, given.rounds = 200, 1
-    with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
-        scratch = Path(folder)
-        words = ["--releases", str(given.releases), "--out", str(scratch / "universe.git")]
-        subprocess.run([sys.executable, "-m", "benchmarks.universe", *words], check=True)
-        print(f"Static export of {given.releases} releases")
-        with Repository.open(scratch / "universe.git") as repo:
-            run(scratch, repo, given.rounds)
+    parser.add_argument("--quick", action="store_true", help="small: only that it runs")
+    parser.add_argument("--releases", type=int, nargs="*", default=[10_000, 100_000])
+    asked = parser.parse_args()
+    rows: list[Row] = []
+    for releases in [500] if asked.quick else asked.releases:
+        with tempfile.TemporaryDirectory(prefix="bench-export-") as folder:
+            rows += measure(Path(folder), releases)
+    show(rows)
     return 0
 
 

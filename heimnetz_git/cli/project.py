@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+import msgspec
 
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.installing import (
@@ -28,7 +29,7 @@ from heimnetz_git.model.lock import Lock
 from heimnetz_git.model.names import plugin_name
 
 if TYPE_CHECKING:
-    from heimnetz_git.resolve.request import Request, Resolution
+    from heimnetz_git.resolve.request import Request, Resolution, Universe
 
 __all__ = ["LOCK_FILE", "lock", "sync"]
 
@@ -42,6 +43,7 @@ ALL = "*"
         "lock --upgrade",
         "lock --upgrade dhcp-leases --constraint 'device-registry<2'",
         "lock --explain device-registry",
+        "lock --from https://plugins.example.org/root.json",
         "lock --check",
         "lock --format pylock --base-url https://plugins.example.org/ --output pylock.toml",
     )
@@ -58,6 +60,8 @@ ALL = "*"
     help="Print the lock in another program's form too.",
 )
 @click.option("--output", metavar="FILE", help="Write that form there instead of printing it.")
+@click.option("--from", "source", metavar="URL",
+              help="Ask this export alone and fetch only what the answer needs.")  # fmt: skip
 @click.option("--base-url", default="", metavar="URL", help="Where the registry's export is.")
 def lock(
     session: Session,
@@ -66,26 +70,23 @@ def lock(
     explain: str | None,
     check: bool,
     form: str | None,
+    source: str | None,
     **options: Any,
 ) -> Answer:
     """Choose versions for a project and write its lock.
 
     Reads 'plugins:', 'constraints:', 'overrides:', 'exclude_newer:' and 'resolution:' of the
     nearest heimnetz.yaml and writes heimnetz.lock beside it. What is locked stays where it can.
+    With --from, this machine needs no index.
     """
     path, project = find_project(session)
     terms = terms_of(session, options, project)
-    request = request_of(
-        session,
-        pinned(session, wishes(project)),
-        locked=read_lock(session, path),
-        upgrade=ALL in upgrade or frozenset(map(plugin_name, upgrade)),
-        terms=terms,
-    )
-    resolution = resolved(session, request)
+    anew = ALL in upgrade or frozenset(map(plugin_name, upgrade))
+    request = _request(session, path, project, terms, upgrade=anew, kept=source is None)
+    solved = _by_export(session, request, source) if source else _by_indexes(session, request)
     if explain is not None:
-        return explained(session, resolution, request, plugin_name(explain))
-    found = resolved_lock(session, resolution, terms.overrides)
+        return _explained(session, request, solved, plugin_name(explain))
+    found = solved.lock
     changed, said = _settle(path, found, check=check)
     if form is not None:
         session.output.note(said)
@@ -114,19 +115,63 @@ def sync(session: Session, *, locked: bool, yes: bool, dry_run: bool, **options:
     except LockOutOfDate:
         if locked:
             raise
-        resolution = resolved(session, request_of(session, wanted, locked=found, terms=terms))
+        solved = _by_indexes(session, request_of(session, wanted, locked=found, terms=terms))
+        resolution = solved.resolution
         if not dry_run:
-            write_lock(path, resolved_lock(session, resolution, terms.overrides))
+            write_lock(path, solved.lock)
     return carry_out(
         session, resolution, yes=yes, dry_run=dry_run, reason="sync", overrides=terms.overrides
     )
 
 
-def explained(session: Session, resolution: Resolution, request: Request, name: str) -> Answer:
-    """How a plugin of a resolution came to its version. Raises PluginNotFound."""
+class _Solved(NamedTuple):
+    """An answer, who gave it, and what it is as a lock."""
+
+    universe: Universe
+    resolution: Resolution
+    lock: Lock
+
+
+def _request(
+    session: Session,
+    path: Path,
+    project: Project,
+    terms: Terms,
+    *,
+    upgrade: frozenset[str] | bool,
+    kept: bool,
+) -> Request:
+    """What a project asks for; of the indexes of this machine if they are ``kept`` to."""
+    if kept:
+        wanted = pinned(session, wishes(project))
+        locked = read_lock(session, path)
+        return request_of(session, wanted, locked=locked, upgrade=upgrade, terms=terms)
+    wanted = {plugin_name(name.rpartition("/")[2]): span for name, span in wishes(project).items()}
+    request = request_of(session, wanted, locked=None, upgrade=upgrade, terms=terms)
+    return msgspec.structs.replace(request, locked=_lock_of(path))
+
+
+def _by_indexes(session: Session, request: Request) -> _Solved:
+    resolution = resolved(session, request)
+    lock = resolved_lock(session, resolution, request.overrides)
+    return _Solved(session.catalog, resolution, lock)
+
+
+def _by_export(session: Session, request: Request, source: str) -> _Solved:
+    from heimnetz_git.resolve.lock import to_lock
+    from heimnetz_git.resolve.resolver import resolve
+
+    remote = session.remote(source)
+    resolution = resolve(request, remote, session.environment)
+    names = {remote.info.id: remote.info.name}
+    return _Solved(remote, resolution, to_lock(resolution, request, session.environment, names))
+
+
+def _explained(session: Session, request: Request, solved: _Solved, name: str) -> Answer:
+    """How a plugin came to its version. Raises PluginNotFound."""
     from heimnetz_git.resolve.choice import explain_choice
 
-    choice = explain_choice(resolution, name, request, session.catalog, session.environment)
+    choice = explain_choice(solved.resolution, name, request, solved.universe, session.environment)
     return Answer({"choice": choice}, choice_lines(choice))
 
 
@@ -209,14 +254,17 @@ def wishes(project: Project) -> dict[str, str]:
 
 def read_lock(session: Session, project: Path) -> Lock | None:
     """The project's lock, if there is one; its plugins come from their registries from now on."""
+    found = _lock_of(project)
+    if found is not None:
+        follow(session, found)
+    return found
+
+
+def _lock_of(project: Path) -> Lock | None:
     from heimnetz_git.storage.yamlfile import read_file
 
     path = project.with_name(LOCK_FILE)
-    if not path.is_file():
-        return None
-    found = read_file(path, Lock)
-    follow(session, found)
-    return found
+    return read_file(path, Lock) if path.is_file() else None
 
 
 def write_lock(project: Path, lock: Lock) -> None:

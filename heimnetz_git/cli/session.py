@@ -29,6 +29,7 @@ from heimnetz_git.storage.home import Home, site_settings
 
 if TYPE_CHECKING:
     from heimnetz_git.registry.catalog import Catalog
+    from heimnetz_git.registry.exported_remote import RemoteIndex
 
 __all__ = ["Session", "not_installed"]
 
@@ -96,6 +97,26 @@ class Session:
 
         catalog = Catalog(self.home, self.settings.indexes, offline=self.settings.offline)
         return self._open.enter_context(catalog)
+
+    def remote(self, text: str) -> RemoteIndex:
+        """The export at an address, asked for no more than is needed; closed with the session.
+
+        An index that is known there lends its name and its signers. Raises as RemoteIndex does.
+        """
+        from heimnetz_git.registry.exported_remote import RemoteIndex
+
+        url = self.address(text)
+        known = {one.url: (name, one.signers) for name, one in self.settings.indexes.items()}
+        name, signers = known.get(url, ("export", ()))
+        remote = RemoteIndex(
+            url,
+            index=name,
+            signers=signers,
+            timeout=self.settings.timeout,
+            offline=self.settings.offline,
+            clock=self.now,
+        )
+        return self._open.enter_context(remote)
 
     @cached_property
     def environment(self) -> Environment:

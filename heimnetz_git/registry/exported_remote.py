@@ -39,13 +39,14 @@ class RemoteIndex:
         index: str,
         signers: Sequence[str] = (),
         timeout: float = 30.0,
+        offline: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Asks for the root. Raises FileMissing, NetworkError, InvalidFile, SignatureInvalid,
-        IndexExpired.
+        IndexExpired, Offline.
         """
         self.index = index
-        self._site = Site(base_of(url), timeout=timeout)
+        self._site = Site(base_of(url), timeout=timeout, offline=offline)
         self._folder = tempfile.TemporaryDirectory(prefix="heimnetz-git-")
         try:
             body = self._site.get(ROOT, largest=LARGEST_ROOT)

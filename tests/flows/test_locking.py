@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.exportkit import with_wheel
+from tests.exportkit import served, with_wheel
 from tests.flows.kit import Machine, Registry
-from tests.indexkit import entry_file
+from tests.indexkit import entry_file, release_file
 
 OLD = {"requires": {"clock": ">=1.0,<2"}}
 MERGED: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
@@ -282,3 +282,35 @@ def test_another_programs_pylock_binds_what_the_project_asks_for(machine: Machin
     assert locked(machine) == {"clock": "1.0.0", "lamp": "1.1.0"}, "it is a lock like any other"
     (machine.work / "pylock.toml").write_text("lock-version = 1", "utf-8")
     assert machine.refuse(1, "import-pylock", "pylock.toml")["code"] == "invalid-file"
+
+
+def test_a_machine_with_nothing_locks_from_an_export(tmp_path: Path) -> None:
+    """It fetches the root, and a shard and a page for each plugin of the answer: nothing else."""
+    registry = Registry(tmp_path / "lab.git")
+    put: dict[str, bytes | None] = {}
+    for number in range(60):
+        put |= entry_file(f"plugin-{number}") | release_file(f"plugin-{number}")
+    for name, manifest in {"clock": {}, "lamp": OLD}.items():
+        put |= entry_file(name) | files(tmp_path / "dist", name, "1.0.0", "01", manifest)
+    registry.put(put)
+    Machine(tmp_path).do("index", "export", registry.path, tmp_path / "out")
+    machine = Machine(tmp_path / "fresh")
+    project(machine, "{lamp: ''}")
+    with served(tmp_path / "out") as web:
+        assert locked(machine, "--from", f"{web.url}/root.json") == {
+            "clock": "1.0.0",
+            "lamp": "1.0.0",
+        }
+        tops = sorted(path.split("/")[1] for path in web.asked)
+        assert tops == ["plugins", "plugins", "root.json", "shards", "shards"]
+        assert "Not" not in machine.do(
+            "lock", "--from", f"{web.url}/root.json", "--explain", "clock"
+        )
+        before = (machine.work / "heimnetz.lock").read_bytes()
+        machine.do("index", "add", "lab", f"{web.url}/root.json")
+        assert machine.ask("lock", "--check")["changed"] is False
+        machine.do("sync", "--locked", "--yes")
+    assert (machine.work / "heimnetz.lock").read_bytes() == before
+    assert machine.versions == {"clock": "1.0.0", "lamp": "1.0.0"}
+    url = "https://plugins.example.org/root.json"
+    assert machine.refuse(7, "lock", "--from", url, "--offline")["code"] == "offline"
