@@ -7,11 +7,12 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["BARE", "ROWS", "Cost", "Row", "paired", "run", "show", "table"]
+__all__ = ["BARE", "ROWS", "Command", "Cost", "Row", "by_clock", "paired", "run", "show", "table"]
 
 ROWS = "HEIMNETZ_GIT_BENCHMARK_ROWS"
 """The variable that names a file to which ``show`` adds its rows: what ``make bench`` ends with."""
@@ -24,10 +25,14 @@ Command = Sequence[str | os.PathLike[str]]
 
 
 class Cost(NamedTuple):
-    """CPU seconds of a process and all that it waited for; peak memory of the largest in MB."""
+    """CPU seconds of a process and all that it waited for; peak memory of the largest in MB.
+
+    ``wall`` is what it took by the clock, in seconds.
+    """
 
     cpu: float
     memory: float
+    wall: float = 0.0
 
 
 class Row(NamedTuple):
@@ -47,27 +52,44 @@ class Row(NamedTuple):
 
 def run(command: Command) -> Cost:
     """Run a program to its end (POSIX: wait4). Ends the benchmark when it fails."""
+    began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **ALONE})
     _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{[str(word) for word in command]} ended with {process.returncode}")
     kilo = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / kilo)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / kilo, wall)
 
 
 def paired(
     mine: Callable[[], Cost], peer: Callable[[], Cost], rounds: int
 ) -> tuple[float, Cost, Cost]:
     """The median of the ratios of CPU time, taken in turns, and the median cost of each."""
+    return _paired(mine, peer, rounds, lambda cost: cost.cpu)
+
+
+def by_clock(
+    mine: Callable[[], Cost], peer: Callable[[], Cost], rounds: int
+) -> tuple[float, Cost, Cost]:
+    """The same of the time by the clock: for jobs that mostly wait for somebody else."""
+    return _paired(mine, peer, rounds, lambda cost: cost.wall)
+
+
+def _paired(
+    mine: Callable[[], Cost],
+    peer: Callable[[], Cost],
+    rounds: int,
+    figure: Callable[[Cost], float],
+) -> tuple[float, Cost, Cost]:
     pairs = [(mine(), peer()) for _ in range(rounds)]
-    ratio = statistics.median(ours.cpu / theirs.cpu for ours, theirs in pairs)
+    ratio = statistics.median(figure(ours) / figure(theirs) for ours, theirs in pairs)
     return ratio, _median([ours for ours, _ in pairs]), _median([theirs for _, theirs in pairs])
 
 
 def _median(costs: list[Cost]) -> Cost:
-    cpus, memories = zip(*costs, strict=True)
-    return Cost(statistics.median(cpus), statistics.median(memories))
+    return Cost(*(statistics.median(figures) for figures in zip(*costs, strict=True)))
 
 
 def show(rows: Sequence[Row]) -> None:
