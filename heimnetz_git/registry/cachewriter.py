@@ -15,17 +15,11 @@ from heimnetz_git.registry.cachefile import Connection, Unusable, pack
 from heimnetz_git.registry.cachefill import Filling
 from heimnetz_git.registry.cachefollow import Following
 from heimnetz_git.registry.cacherows import Mirrored
+from heimnetz_git.registry.synced import Checkpoint, no_checkpoint
 from heimnetz_git.storage.home import storage_errors
 from heimnetz_git.storage.repo import Repository
 
-__all__ = ["Checkpoint", "bring_up_to_date", "in_memory", "in_memory_of", "mirror", "no_checkpoint"]
-
-Checkpoint = Callable[[str], None]
-
-
-def no_checkpoint(_step: str) -> None:
-    """Passes every step: nobody is counting."""
-
+__all__ = ["bring_up_to_date", "in_memory", "in_memory_of", "mirror"]
 
 Write = Callable[[Connection, str | None], Mirrored]
 

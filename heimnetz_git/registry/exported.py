@@ -34,7 +34,6 @@ from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import cachewriter
 from heimnetz_git.registry.cache import Cache, Unusable
 from heimnetz_git.registry.cacherows import Mirrored
-from heimnetz_git.registry.cachewriter import no_checkpoint
 from heimnetz_git.registry.export_root import LARGEST_ROOT, digest, read_root, unix, who_signed
 from heimnetz_git.registry.exported_address import base_of
 from heimnetz_git.registry.exported_feed import (
@@ -45,7 +44,7 @@ from heimnetz_git.registry.exported_feed import (
     published,
 )
 from heimnetz_git.registry.exported_objects import LARGEST_PAGE, Kept, Objects
-from heimnetz_git.registry.synced import TIMEOUT, Options, Synced, broken
+from heimnetz_git.registry.synced import TIMEOUT, Options, Synced, broken, no_checkpoint
 from heimnetz_git.storage.download_get import Body, Site
 from heimnetz_git.storage.home import Home, storage_errors
 from heimnetz_git.trust.allowed_signers import parse_allowed_signers

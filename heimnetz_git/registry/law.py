@@ -6,14 +6,14 @@ merge hold a change to ``judge``. Rules see parsed objects and their ids, never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
 from heimnetz_git.errors import HeimnetzError
-from heimnetz_git.model.finding import Finding, Location, Severity
+from heimnetz_git.model.finding import Finding
 from heimnetz_git.model.layout import POLICY, REGISTRY
 from heimnetz_git.model.registry import Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact
@@ -29,16 +29,21 @@ from heimnetz_git.registry import (
 )
 from heimnetz_git.registry.law_case import LATEST, Actor, Case, finding
 from heimnetz_git.registry.law_outcome import refuses, with_outcomes
+from heimnetz_git.registry.law_update import (
+    MOST_FINDINGS,
+    judge_update,
+    of_tree,
+    ordered,
+    unreadable,
+)
 from heimnetz_git.storage import yamlfile
-from heimnetz_git.storage.repo import Change, Repository
+from heimnetz_git.storage.repo import Repository
 
 __all__ = ["CHANGE_RULES", "FACT_RULES", "SUBMISSION_RULES", "judge", "judge_update", "refuses"]
 
 Rule = Callable[[Case], Iterable[Finding]]
 T = TypeVar("T", bound=msgspec.Struct)
-MOST_FINDINGS = 100
 MOST_FILES = 1000
-MOST_ENTRIES = 10_000_000
 
 # Held by every change of an index, whoever makes it.
 CHANGE_RULES = law_tree.CHANGE_RULES
@@ -117,72 +122,21 @@ def judge(  # noqa: PLR0913 # a change, and what is known around it
             repo, base_tree, head_tree, changes, info, policy, wheel_of, actor, dependents, at
         )
         rules = (*FACT_RULES, *SUBMISSION_RULES) if submission else FACT_RULES
-        found = [*_of_tree(repo, head_tree, repo.diff(base_tree, head_tree))]
+        found = [*of_tree(repo, head_tree, repo.diff(base_tree, head_tree))]
     except HeimnetzError as error:
-        return (_unreadable(error),)
+        return (unreadable(error),)
     for rule in rules:
         found += _guarded(rule, case)
-    return with_outcomes(_ordered(found), policy)
-
-
-def judge_update(repo: Repository, old_tree: str | None, new_tree: str) -> tuple[Finding, ...]:
-    """What a client has against an update of an index: changed releases, hostile trees.
-
-    Looks at what changed alone, at everything when there is no old tree. Rule ``release-changed``
-    is about immutability, every other one about the tree's form. None of them is to be ignored.
-    """
-    try:
-        return _ordered(_of_tree(repo, new_tree, repo.diff(old_tree, new_tree)))
-    except HeimnetzError as error:
-        return (_unreadable(error),)
-
-
-def _of_tree(repo: Repository, head: str, changes: Iterable[Change]) -> Iterator[Finding]:
-    """What the rules for every change find, in one pass; at most a hundred findings."""
-    seen: set[str] = set()
-    found = 0
-    for count, change in enumerate(changes):
-        if count > MOST_ENTRIES:
-            yield finding("too-many-files", change.path, f"It has more than {MOST_ENTRIES} files.")
-            return
-        for one in _of_change(repo, head, change, seen):
-            found += 1
-            yield one
-        if found >= MOST_FINDINGS:
-            return
-
-
-def _of_change(repo: Repository, head: str, change: Change, seen: set[str]) -> Iterator[Finding]:
-    for rule in CHANGE_RULES:
-        yield from rule(change)
-    if change.new is None:
-        return
-    for folder in law_tree.folders_of(change.path):
-        if folder in seen:
-            return
-        seen.add(folder)
-        yield from islice(law_tree.path_collision(repo, head, folder), MOST_FINDINGS)
+    return with_outcomes(ordered(found), policy)
 
 
 def _guarded(rule: Rule, case: Case) -> list[Finding]:
     try:
         return list(islice(rule(case), MOST_FINDINGS))
     except HeimnetzError as error:
-        return [_unreadable(error)]
+        return [unreadable(error)]
 
 
 def _shared(repo: Repository, tree: str | None, path: str, kind: type[T]) -> T | None:
     entry = repo.entry(tree, path) if tree else None
     return yamlfile.read(repo.read(entry.oid), kind, path) if entry else None
-
-
-def _unreadable(error: HeimnetzError) -> Finding:
-    """A tree that cannot be read, as a finding: nobody can say that it keeps the law."""
-    return Finding("tree-unreadable", Severity.CRITICAL, str(error), Location("/"), error.hint)
-
-
-def _ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    def order(one: Finding) -> tuple[str, int, str, str]:
-        return (one.location.file, one.location.line, one.rule, one.message)
-
-    return tuple(sorted(dict.fromkeys(found), key=order))

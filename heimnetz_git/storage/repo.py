@@ -15,6 +15,7 @@ from heimnetz_git.storage.repo_address import local_folder, shown
 from heimnetz_git.storage.repo_objects import Commit, Objects, object_id
 from heimnetz_git.storage.repo_refs import HEADS
 from heimnetz_git.storage.repo_spill import Spill
+from heimnetz_git.storage.repo_transfer import Wanted
 from heimnetz_git.storage.repo_trees import Change, Entry, Node
 
 __all__ = ["Change", "Entry", "Repository", "local_folder", "remote_heads", "shown"]
@@ -211,32 +212,27 @@ class Repository:
         reporter: Reporter = SILENT,
         timeout: float = TIMEOUT,
         on_object: OnObject | None = None,
+        heads: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
         """Bring branches of another repository here; those that it has -> commit.
 
         They are kept as ``refs/remotes/origin/NAME``, which change only when every object has
         arrived. ``depth`` is ignored for folders. ``on_object`` hears (kind, id, bytes) of each
-        object that comes over the network, before it is accepted. Raises FileMissing when there is
-        no repository, NetworkError (DownloadFailed when it broke off), CorruptRepository.
+        object that comes over the network, before it is accepted. ``heads`` is what the server was
+        found to have a moment ago. Raises FileMissing when there is no repository, NetworkError
+        (DownloadFailed when it broke off), CorruptRepository.
         """
         folder = local_folder(url)
         if folder is None:
-            heads = repo_transfer.fetch_network(
-                self,
-                url,
-                branches,
-                depth=depth,
-                reporter=reporter,
-                timeout=timeout,
-                on_object=on_object,
-            )
+            wanted = Wanted(branches, depth, timeout, reporter, on_object, heads)
+            found = repo_transfer.fetch_network(self, url, wanted)
         else:
             with Repository.open(folder) as source:
-                heads = repo_transfer.fetch_folder(self, source, branches, reporter)
-        for name, oid in heads.items():
+                found = repo_transfer.fetch_folder(self, source, branches, reporter)
+        for name, oid in found.items():
             self.objects.tree(self.tree(oid))
             repo_folder.write_ref(self.path, ORIGIN + name, oid)
-        return heads
+        return found
 
     def push(
         self, url: str, branch: str, commit: str, *, force: bool = False, timeout: float = TIMEOUT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, NamedTuple
 
@@ -26,11 +26,15 @@ class Fetched(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is here: commits with all behind them, of which ``tips`` need not be sent again."""
+    """What is here: commits with all behind them, of which ``tips`` need not be sent again.
+
+    ``heads`` is what the server has, for who has asked already.
+    """
 
     tips: frozenset[str]
     haves: tuple[str, ...]
     shallow: frozenset[str]
+    heads: Mapping[str, str] | None = None
 
 
 def heads(url: str, prefix: str = "", *, timeout: float) -> dict[str, str]:
@@ -54,7 +58,10 @@ def fetch(
 ) -> Fetched:
     """Write a pack with what is missing of ``branches`` to ``out``, if anything is."""
     with _explained(url, timeout), Wire(url, timeout=timeout) as wire:
-        wanted = named(wire.heads([whole(name) for name in branches]), branches)
+        found = known.heads
+        if found is None:
+            found = named(wire.heads([whole(name) for name in branches]), branches)
+        wanted = {name: found[name] for name in branches if name in found}
         lacking = sorted(set(wanted.values()) - known.tips)
         if not lacking:
             return Fetched(wanted, frozenset(), frozenset())

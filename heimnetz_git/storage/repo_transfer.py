@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol, cast
+from typing import IO, BinaryIO, NamedTuple, Protocol, cast
 
-from heimnetz_git.model.report import Reporter
+from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.storage import repo_copy, repo_folder, repo_http
 from heimnetz_git.storage.gitwire import speaks_http
 from heimnetz_git.storage.packindex import OnObject
@@ -17,6 +17,7 @@ from heimnetz_git.storage.repo_objects import NUMBERS, Objects, writing
 
 __all__ = [
     "End",
+    "Wanted",
     "copy_commit",
     "fetch_folder",
     "fetch_network",
@@ -75,20 +76,23 @@ def fetch_folder(
     return heads
 
 
-def fetch_network(
-    target: End,
-    url: str,
-    branches: Sequence[str],
-    *,
-    depth: int | None,
-    reporter: Reporter,
-    timeout: float,
-    on_object: OnObject | None = None,
-) -> dict[str, str]:
-    """Ask a server for what ``target`` lacks of these branches; those that it has -> commit.
+class Wanted(NamedTuple):
+    """What to fetch from a server, and how.
 
-    ``on_object`` hears of each object that came, in the pass that checks it.
+    ``on_object`` hears of each object that comes, in the pass that checks it; ``heads`` saves the
+    question what the server has.
     """
+
+    branches: Sequence[str]
+    depth: int | None
+    timeout: float
+    reporter: Reporter = SILENT
+    on_object: OnObject | None = None
+    heads: Mapping[str, str] | None = None
+
+
+def fetch_network(target: End, url: str, wanted: Wanted) -> dict[str, str]:
+    """Ask a server for what ``target`` lacks of these branches; those that it has -> commit."""
     known = _known(target)
     with (
         writing(target.path),
@@ -98,15 +102,19 @@ def fetch_network(
             if not speaks_http(url):
                 raise Declined
             got = repo_http.fetch(
-                url, branches, pack, known=known, depth=depth, timeout=timeout, reporter=reporter
+                url,
+                wanted.branches,
+                pack,
+                known=known._replace(heads=wanted.heads),
+                depth=wanted.depth,
+                timeout=wanted.timeout,
+                reporter=wanted.reporter,
             )
         except Declined:
-            got = _fetch_by_library(
-                target, url, branches, pack, depth=depth, timeout=timeout, reporter=reporter
-            )
+            got = _fetch_by_library(target, url, pack, wanted)
         if pack.tell():
             pack.seek(0)
-            target.objects.add_pack(cast("BinaryIO", pack), on_object)
+            target.objects.add_pack(cast("BinaryIO", pack), wanted.on_object)
     shallow = known.shallow
     if got.shallow - shallow or got.unshallow & shallow:
         repo_folder.write_shallow(target.path, (shallow | got.shallow) - got.unshallow)
@@ -139,16 +147,7 @@ def _known(target: End) -> Known:
     return Known(tips, tuple(haves), target.shallow())
 
 
-def _fetch_by_library(
-    target: End,
-    url: str,
-    branches: Sequence[str],
-    pack: IO[bytes],
-    *,
-    depth: int | None,
-    timeout: float,
-    reporter: Reporter,
-) -> Fetched:
+def _fetch_by_library(target: End, url: str, pack: IO[bytes], wanted: Wanted) -> Fetched:
     from dulwich.object_store import ObjectStoreGraphWalker
     from dulwich.objects import ObjectID
 
@@ -164,9 +163,14 @@ def _fetch_by_library(
     walker = ObjectStoreGraphWalker(heads, parents, set(cut))
     pack.seek(0)
     pack.truncate()
-    with Remote(url, timeout=timeout) as remote:
+    with Remote(url, timeout=wanted.timeout) as remote:
         return remote.fetch(
-            branches, pack, walker=walker, have=tips, depth=depth, reporter=reporter
+            wanted.branches,
+            pack,
+            walker=walker,
+            have=tips,
+            depth=wanted.depth,
+            reporter=wanted.reporter,
         )
 
 
