@@ -147,7 +147,7 @@ class Repository:
 
     def diff(self, old_tree: str | None, new_tree: str | None) -> Iterator[Change]:
         """What differs between two trees, sorted by path; its cost follows the difference."""
-        return repo_trees.diff(self.objects.tree, old_tree, new_tree)
+        return repo_trees.diff(self.objects.rows, old_tree, new_tree)
 
     def write(self, base_tree: str | None, files: Mapping[str, bytes | Entry | None]) -> str:
         """A tree like ``base_tree`` with files set to these bytes, or removed where None.

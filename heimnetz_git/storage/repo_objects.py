@@ -20,7 +20,7 @@ from heimnetz_git.errors import CorruptRepository, DiskFull, StorageError, print
 from heimnetz_git.storage.packentry import DEFAULT_LIMITS, entry_start
 from heimnetz_git.storage.packfile import PackFile
 from heimnetz_git.storage.packindex import OnObject, index_pack
-from heimnetz_git.storage.repo_trees import BLOB, Entry, Tree, decode
+from heimnetz_git.storage.repo_trees import BLOB, Entry, Row, Tree, decode, rows
 
 __all__ = ["MOST_LOOSE", "AtHand", "Commit", "Objects", "object_id", "read_commit", "writing"]
 
@@ -97,15 +97,16 @@ class Objects:
         """Is this object here?"""
         if not _OID.fullmatch(oid):
             return False
-        return self._pack_of(oid) is not None or self._loose(oid) is not None
+        return any(oid in pack for pack in self._all_packs()) or self._loose(oid) is not None
 
     def raw(self, oid: str) -> tuple[str, bytes]:
         """The kind and bytes of an object, checked against its id. Raises CorruptRepository."""
-        pack = self._pack_of(oid) if _OID.fullmatch(oid) else None
-        found = pack.read(oid) if pack else None
-        if found is not None:
-            return found
-        path = self._loose(oid) if _OID.fullmatch(oid) else None
+        is_one = _OID.fullmatch(oid) is not None
+        for pack in self._all_packs() if is_one else ():
+            found = pack.read(oid)
+            if found is not None:
+                return found
+        path = self._loose(oid) if is_one else None
         if path is None:
             raise CorruptRepository(
                 f"The object {printable(oid)} is missing from {self.folder}.", oid=printable(oid)
@@ -115,12 +116,10 @@ class Objects:
             raise CorruptRepository(f"The object {oid} does not hold what its id says.", oid=oid)
         return kind, data
 
-    def _pack_of(self, oid: str) -> PackFile | None:
-        """The pack that holds an object; packs that came since are looked at too."""
-        for pack in self._packs.values():
-            if oid in pack:
-                return pack
-        return next((pack for pack in self._new_packs() if oid in pack), None)
+    def _all_packs(self) -> Iterator[PackFile]:
+        """The packs that are open, and then those that came since."""
+        yield from tuple(self._packs.values())
+        yield from self._new_packs()
 
     def _new_packs(self) -> Iterator[PackFile]:
         for folder in (self.folder, *self.alternates()):
@@ -158,6 +157,10 @@ class Objects:
         else:
             self._trees.move_to_end(oid)
         return tree
+
+    def rows(self, oid: str) -> list[Row]:
+        """A tree object's names as they are written, for those who compare trees."""
+        return rows(self.read(oid, "tree"), oid)
 
     def commit(self, oid: str) -> Commit:
         """A commit's facts."""

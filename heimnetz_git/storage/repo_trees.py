@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from heimnetz_git.errors import CorruptRepository, HostileTree, UsageError, printable
@@ -24,11 +24,14 @@ __all__ = [
     "entries",
     "find",
     "rewrite",
+    "rows",
 ]
 
 BLOB, PROGRAM, LINK, FOLDER, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o040000, 0o160000
 DEEPEST = 32
-_MODE = re.compile(rb"[0-7]{5,6}")
+_ROW = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0(.{20})", re.DOTALL)
+_LOOSE_ROW = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0(.{20})", re.DOTALL)
+_FOLDERS = frozenset({b"40000", b"040000"})
 
 
 class Node(NamedTuple):
@@ -54,8 +57,10 @@ class Change(NamedTuple):
     new: Entry | None
 
 
+Row = tuple[bytes, bytes, bytes]
 Tree = dict[str, Node]
 Load = Callable[[str], Tree]
+LoadRows = Callable[[str], list[Row]]
 Save = Callable[[str, bytes], str]
 
 
@@ -65,32 +70,61 @@ def _order(name: str, mode: int) -> bytes:
     return raw + b"/" if mode == FOLDER else raw
 
 
-def decode(data: bytes, oid: str) -> Tree:
-    """The names in the tree object ``oid``; bytes that are no UTF-8 come as surrogates.
+def rows(data: bytes, oid: str) -> list[Row]:
+    """The names in the tree object ``oid`` as they are written: mode, name and id in bytes.
 
     Raises CorruptRepository when it cannot be read, HostileTree when a name could be taken for
     another path or is there twice, or the names are not in Git's order.
     """
-    tree: Tree = {}
-    at, last = 0, b""
-    while at < len(data):
-        space = data.find(b" ", at, at + 8)
-        end = data.find(b"\0", space)
-        if space < 0 or end < 0 or end + 21 > len(data) or not _MODE.fullmatch(data, at, space):
-            raise CorruptRepository(f"The tree {oid} is damaged.", oid=oid)
-        mode, raw = int(data[at:space], 8), data[space + 1 : end]
-        name = raw.decode("utf-8", "surrogateescape")
-        key = raw + b"/" if mode == FOLDER else raw
-        if raw in {b"", b".", b".."} or b"/" in raw or name in tree or key <= last:
-            raise HostileTree(
-                f"The tree {oid} has a name that no tree may have, has it twice or not in order:"
-                f" {printable(name)!r}.",
-                oid=oid,
-                name=printable(name),
-            )
-        tree[name] = Node(mode, data[end + 1 : end + 21].hex())
-        at, last = end + 21, key
-    return tree
+    found: list[Row] = _ROW.findall(data)
+    if sum([len(mode) + len(name) for mode, name, _ in found]) + 22 * len(found) != len(data):
+        raise _unreadable(data, oid)
+    names = {name for _, name, _ in found}
+    keys = [name + b"/" if mode in _FOLDERS else name for mode, name, _ in found]
+    if len(names) != len(found) or keys != sorted(keys) or b"." in names or b".." in names:
+        raise _hostile(oid, found)
+    return found
+
+
+def _unreadable(data: bytes, oid: str) -> CorruptRepository | HostileTree:
+    """The error for bytes that are not all rows: a name is empty or has a slash, or it is torn."""
+    loose: list[Row] = _LOOSE_ROW.findall(data)
+    if sum(len(mode) + len(name) for mode, name, _ in loose) + 22 * len(loose) == len(data):
+        return _hostile(oid, loose)
+    return CorruptRepository(f"The tree {oid} is damaged.", oid=oid)
+
+
+def _hostile(oid: str, found: Sequence[Row]) -> HostileTree:
+    last, seen, culprit = b"", set[bytes](), b""
+    for mode, name, _ in found:
+        key = name + b"/" if mode in _FOLDERS else name
+        if name in {b"", b".", b".."} or b"/" in name or name in seen or key <= last:
+            culprit = name
+            break
+        seen.add(name)
+        last = key
+    shown = printable(culprit.decode("utf-8", "surrogateescape"))
+    return HostileTree(
+        f"The tree {oid} has a name that no tree may have, has it twice or not in order:"
+        f" {shown!r}.",
+        oid=oid,
+        name=shown,
+    )
+
+
+def decode(data: bytes, oid: str) -> Tree:
+    """The names in the tree object ``oid``; bytes that are no UTF-8 come as surrogates.
+
+    Raises as ``rows``.
+    """
+    return _tree(rows(data, oid))
+
+
+def _tree(found: Iterable[Row]) -> Tree:
+    return {
+        name.decode("utf-8", "surrogateescape"): Node(int(mode, 8), sha.hex())
+        for mode, name, sha in found
+    }
 
 
 def encode(tree: Mapping[str, Node]) -> bytes:
@@ -146,37 +180,36 @@ def _below(tree: Tree, folder: str) -> Iterator[Entry]:
         yield Entry(prefix + name, mode, oid)
 
 
-def diff(load: Load, old: str | None, new: str | None, folder: str = "") -> Iterator[Change]:
-    """What differs between two trees, sorted by path; equal subtrees are not looked into."""
+def diff(load: LoadRows, old: str | None, new: str | None, folder: str = "") -> Iterator[Change]:
+    """What differs between two trees, sorted by path; equal subtrees are not looked into.
+
+    ``load`` gives a tree's rows: most are the same in both, and nothing is made of those.
+    ``folder`` is where the trees stand, with a slash at its end.
+    """
     if old == new:
         return
-    _check_depth(folder)
-    before, after = load(old) if old else {}, load(new) if new else {}
-    prefix = f"{folder}/" if folder else ""
-    for name, left, right in _pairs(before, after):
-        if FOLDER in (left and left.mode, right and right.mode):
-            yield from diff(load, left and left.oid, right and right.oid, prefix + name)
+    _check_depth(folder.removesuffix("/"))
+    before, after = set(load(old) if old else ()), set(load(new) if new else ())
+    for key, left, right in _pairs(before - after, after - before):
+        path = folder + key.decode("utf-8", "surrogateescape")
+        if path.endswith("/"):
+            yield from diff(load, left and left.oid, right and right.oid, path)
         else:
-            path = prefix + name
             yield Change(path, left and Entry(path, *left), right and Entry(path, *right))
 
 
-def _pairs(before: Tree, after: Tree) -> list[tuple[str, Node | None, Node | None]]:
-    """The names that differ; one that is a file here and a folder there comes as two."""
-    names = {name for name, node in after.items() if before.get(name) != node}
-    names.update(before.keys() - after.keys())
-    pairs: list[tuple[bytes, str, Node | None, Node | None]] = []
-    for name in names:
-        left, right = before.get(name), after.get(name)
-        as_file, as_folder = _order(name, BLOB), _order(name, FOLDER)
-        if left and right and (left.mode == FOLDER) != (right.mode == FOLDER):
-            first, second = (left, None), (None, right)
-            pairs.append((as_folder if left.mode == FOLDER else as_file, name, *first))
-            pairs.append((as_folder if right.mode == FOLDER else as_file, name, *second))
-        else:
-            folder = FOLDER in (left and left.mode, right and right.mode)
-            pairs.append((as_folder if folder else as_file, name, left, right))
-    return [(name, left, right) for _, name, left, right in sorted(pairs, key=lambda p: p[0])]
+def _pairs(gone: set[Row], come: set[Row]) -> Iterator[tuple[bytes, Node | None, Node | None]]:
+    """The names that differ in Git's order, a folder's with a slash at its end; one that is a file
+    here and a folder there comes as two."""
+    pairs: dict[bytes, list[Node | None]] = {}
+    for side, rows_of in enumerate((gone, come)):
+        for mode, name, sha in rows_of:
+            key = name + b"/" if mode in _FOLDERS else name
+            pairs.setdefault(key, [None, None])[side] = Node(int(mode, 8), sha.hex())
+    for key in sorted(pairs):
+        left, right = pairs[key]
+        if left != right:
+            yield key, left, right
 
 
 def rewrite(load: Load, save: Save, base: str | None, files: Mapping[str, Node | None]) -> str:
