@@ -66,3 +66,18 @@ def test_a_pylock_needs_to_know_where_wheels_are(world: World) -> None:
     refused = world.run("lock --format pylock")
     assert refused.exit_code == 2
     assert "--base-url" in refused.output
+
+
+def test_an_index_that_must_be_signed_is_not_taken_unsigned(world: World) -> None:
+    """Nor are signers taken for a Git address, which nobody would hold to them."""
+    line = "lab ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHKvCXO0s2BTLIXzVbRBJrSjGBrN5rG1Jy7cTLrk0kAA"
+    (world.root / "signers").write_text(f"# who exports\n{line}\n", "utf-8")
+    world.do("index export registry.git public")
+    refused = world.json("index add files public/root.json --signers signers")["error"]
+    assert (refused["code"], refused["exit_code"]) == ("signature-invalid", 4)
+    refused = world.json("index add other registry.git --signers signers")["error"]
+    assert refused["code"] == "usage"
+    (world.root / "signers").write_text("# nobody\n", "utf-8")
+    refused = world.json("index add files public/root.json --signers signers")["error"]
+    assert refused["code"] == "usage"
+    assert {one["index"] for one in world.json("index list")["indexes"]} == {"home-lab"}

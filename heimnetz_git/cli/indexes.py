@@ -78,6 +78,7 @@ def index_init(
     examples=(
         "index add home-lab registry.git",
         "index add acme https://git.example.org/acme/plugins.git --pattern 'acme-*'",
+        "index add lab https://plugins.example.org/root.json --signers signers",
     )
 )
 @click.argument("name")
@@ -86,12 +87,21 @@ def index_init(
 @click.option(
     "--pattern", "patterns", multiple=True, help="Names such as acme-* come from here alone."
 )
+@click.option("--signers", metavar="FILE",
+              help="Who must sign the export, as in OpenSSH's allowed_signers.")  # fmt: skip
 def index_add(
-    session: Session, name: str, url: str, priority: int, patterns: tuple[str, ...]
+    session: Session,
+    name: str,
+    url: str,
+    *,
+    priority: int,
+    patterns: tuple[str, ...],
+    signers: str | None,
 ) -> Answer:
     """Add an index and fetch it.
 
-    URL is any address that Git knows, a bare repository, or a plain folder with a registry.yaml.
+    URL is any address that Git knows, a bare repository, a plain folder with a registry.yaml, or
+    the root.json of an export.
     """
     from heimnetz_git.registry.sync import add
 
@@ -101,7 +111,13 @@ def index_add(
             hint=f"Remove it first: 'heimnetz-git index remove {name}'.",
             index=name,
         )
-    settings = IndexSettings(url=session.address(url), priority=priority, patterns=patterns)
+    address = session.address(url)
+    settings = IndexSettings(
+        url=address,
+        priority=priority,
+        patterns=patterns,
+        signers=_signers(session, signers, address),
+    )
     synced = add(session.home, name, settings, **session.transport())
     session.change_settings({f"indexes.{name}": _plain(settings)})
     return Answer({"synced": synced}, [_said(synced)], narrates=True)
@@ -289,3 +305,22 @@ def _said(synced: Synced) -> str:
     parts += [f"{count(synced.removed, 'release')} removed"] if synced.removed else []
     parts += ["its history was rewritten"] if synced.rewritten else []
     return f"{synced.index}: {', '.join(parts)}; now at {synced.after[:12]}."
+
+
+def _signers(session: Session, file: str | None, address: str) -> tuple[str, ...]:
+    """The lines of a file of signers. Raises UsageError where nobody would read them."""
+    from heimnetz_git.registry.exported_address import is_export
+    from heimnetz_git.trust.allowed_signers import parse_allowed_signers
+
+    if file is None:
+        return ()
+    if not is_export(address):
+        raise UsageError(
+            "--signers is for the root.json of an export; a Git address has none to sign.",
+            hint="Add the export's address, or leave --signers out.",
+        )
+    data = session.existing(file).read_bytes()
+    if not parse_allowed_signers(data, file):
+        raise UsageError(f"{printable(file, longest=400)} names no signer.")
+    lines = (line.strip() for line in data.decode().splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
