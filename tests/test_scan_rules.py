@@ -231,7 +231,7 @@ def private_key() -> str:
 
 SECRETS = [
     (github_token(), "high"),
-    (private_key(), "high"),
+    (private_key(), "medium"),
     ("AKIA" + "Z3QX7RTW5MNB2LKJ", "medium"),
     (github_token()[:-1] + "!", None),
     (github_token().swapcase(), None),
@@ -258,7 +258,8 @@ FILES = [
     ({"clock/a.pyc": b"\xa7\r\r\n"}, "binary-member", "high"),
     ({"clock/icon.png": b"\x7fELF\x02\x01\x01"}, "binary-member", "high"),
     ({"clock/fast.so": b"\x7fELF\x02\x01\x01"}, "binary-member", "medium"),
-    ({"clock.pth": b"import os"}, "startup-hook", "high"),
+    ({"clock.pth": b"import os; os.system('id')"}, "startup-hook", "high"),
+    ({"clock.pth": b"import clock_hack"}, "startup-hook", "medium"),
     ({"sitecustomize.py": b""}, "startup-hook", "high"),
     ({"clock/a.py": b"def f(:\n"}, "not-analysed", "medium"),
     ({"clock/a.py": b"x = 1\0"}, "not-analysed", "medium"),

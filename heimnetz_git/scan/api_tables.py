@@ -260,6 +260,8 @@ SOURCES = {
     "image": "PIL.Image.open PIL.Image.open().getdata PIL.Image.open().getpixel cv2.imread stepic.decode "
     "stegano.lsb.reveal wave.open",
     "argument": "sys.argv input sys.stdin.read",
+    "site": "site.{getsitepackages,getusersitepackages,USER_SITE,ENABLE_USER_SITE} sysconfig.{get_path,get_paths} "
+    "distutils.sysconfig.get_python_lib sys.{prefix,path,exec_prefix} sysconfig.get_paths()",
     "metadata": "importlib.metadata.metadata importlib.metadata.distribution importlib.resources.read_text "
     "importlib.resources.read_binary pkgutil.get_data importlib.resources.files",
 }  # fmt: skip

@@ -11,6 +11,7 @@ from heimnetz_git.errors import FileMissing, InvalidFile, WheelRejected, printab
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.model.manifest import Manifest
 from heimnetz_git.model.permission import Permissions
+from heimnetz_git.scan.aside import Aside
 from heimnetz_git.scan.capabilities import capabilities_of
 from heimnetz_git.scan.facts import Unreadable, read_module
 from heimnetz_git.scan.program import Program
@@ -62,7 +63,8 @@ def scan(
         program = _program(modules, broken)
         capabilities = capabilities_of(program)
         submission = Submission(files, program, tuple(broken), capabilities, permissions, before)
-        found = ranked(finding for rule in rules for finding in rule(submission))
+        aside = Aside(files, program.modules)
+        found = ranked(aside.eased(finding) for rule in rules for finding in rule(submission))
         program.close()
     return Report(fingerprinted(found, files), capabilities, held=permissions is not None)
 
@@ -144,7 +146,7 @@ def _unseen(name: str, said: str) -> Finding:
 
 
 def _is_module(file: str, data: bytes) -> bool:
-    if file.endswith((".py", ".pyw")):
+    if file.endswith((".py", ".pyw", ".pth")):
         return True
     return data.startswith(b"#!") and b"python" in data.split(b"\n", 1)[0]
 

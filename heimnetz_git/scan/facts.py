@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import string
 import warnings
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from heimnetz_git.scan.tables import Module
 
 __all__ = ["Facts", "Unreadable", "Use", "module_name", "read_facts", "read_module"]
 
-LARGEST_MODULE = 2 << 20
+LARGEST_MODULE = 24 << 20
+MOST_SIGNS = 1_600_000  # all but letters and digits: what makes a tree large, unlike long texts
+_LETTERS = (string.ascii_letters + string.digits + "_ \n").encode()
 
 
 class Unreadable(Exception):
@@ -39,6 +42,14 @@ class Facts(NamedTuple):
     imports: tuple[Use, ...] = ()
 
 
+def _code_lines(source: bytes) -> bytes:
+    """The lines of a path file that ``site`` runs, in place; the others are names of folders."""
+    lines = (
+        line if line.startswith((b"import ", b"import\t")) else b"" for line in source.split(b"\n")
+    )
+    return b"\n".join(lines)
+
+
 def module_name(file: str) -> str:
     """The name by which others import the module in ``file``."""
     name = file.removeprefix("src/").removesuffix(".py").removesuffix(".pyw")
@@ -54,8 +65,10 @@ def read_facts(file: str, source: bytes) -> Facts:
 
 def read_module(file: str, source: bytes) -> Module:
     """The tables of one module. Raises Unreadable."""
-    if len(source) > LARGEST_MODULE:
-        raise Unreadable(f"it is larger than {LARGEST_MODULE} bytes")
+    if len(source) > LARGEST_MODULE or len(source.translate(None, _LETTERS)) > MOST_SIGNS:
+        raise Unreadable("it is too large")
+    if file.endswith(".pth"):
+        source = _code_lines(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about the module are not about us

@@ -25,18 +25,26 @@ _ENVIRON = ("os.environ", "os.environ.copy", "os.environ.items", "os.environ.val
 
 
 class Origin(NamedTuple):
-    """Where a flow begins: its label, what is read, and the steps to where it ends."""
+    """Where a flow begins: its label, what is read, and the steps to where it ends.
+
+    ``hops`` is how many times the flow passes from one function's text to another's.
+    """
 
     label: str
     detail: str
     trail: tuple[Step, ...]
+    hops: int = 0
 
 
 class Flow(NamedTuple):
-    """Everything that may reach an expression; ``names`` are the variables passed."""
+    """Everything that may reach an expression.
+
+    ``names`` are the variables passed, ``longest`` the length of the longest text.
+    """
 
     origins: tuple[Origin, ...]
     names: frozenset[int]
+    longest: int = 0
 
     def labels(self) -> frozenset[str]:
         """The labels alone."""
@@ -57,6 +65,7 @@ class _Walk:
         self.queue: list[tuple[ast.AST, Scope]] = []
         self.found: dict[tuple[str, str], Origin] = {}
         self.names: set[int] = set()
+        self.longest = 0
 
     def push(self, node: ast.AST | None, scope: Scope, parent: int = 0) -> None:
         """Look at ``node`` later, once."""
@@ -84,22 +93,27 @@ class _Walk:
     def label(self, label: str, detail: str, node: ast.AST, scope: Scope) -> None:
         """Note that a flow begins here."""
         if (label, detail) not in self.found:
-            self.found[label, detail] = Origin(label, detail, self._trail(node, scope, detail))
+            trail, hops = self._trail(node, scope, detail)
+            self.found[label, detail] = Origin(label, detail, trail, hops)
 
-    def _trail(self, node: ast.AST, scope: Scope, detail: str) -> tuple[Step, ...]:
+    def _trail(self, node: ast.AST, scope: Scope, detail: str) -> tuple[tuple[Step, ...], int]:
         steps: list[Step] = []
         words = detail
+        hops, holder = 0, scope.holder()
         current: tuple[ast.AST, Scope, int] | None = (node, scope, self.seen[id(node)][2])
-        while current is not None and len(steps) < MOST_STEPS:
+        while current is not None:
             at, inside, parent = current
+            if inside.holder() is not holder:
+                hops, holder = hops + 1, inside.holder()
             module = inside.module
             place = Location(module.file, *module.place(at))
             last = steps[-1].location if steps else None
-            if last is None or (last.file, last.line) != (place.file, place.line):
+            new = last is None or (last.file, last.line) != (place.file, place.line)
+            if new and len(steps) < MOST_STEPS:
                 steps.append(Step(place, words or "passes here"))
             words = ""
             current = self.seen.get(parent)
-        return tuple(steps)
+        return tuple(steps), hops
 
     def atoms(self, node: ast.expr, scope: Scope) -> Atoms:
         """What an expression stands for."""
@@ -183,6 +197,8 @@ def _label_name(walk: _Walk, atoms: Atoms, node: ast.expr, scope: Scope) -> None
     for atom in atoms:
         if isinstance(atom, Ref) and atom.name == "os.environ":
             walk.label("environment", "os.environ", node, scope)
+        elif isinstance(atom, Ref) and atom.name == "__file__":
+            walk.label("package", "__file__", node, scope)
         elif isinstance(atom, Ref) and atom.name in SOURCES:
             walk.label(SOURCES[atom.name], atom.name, node, scope)
 
@@ -249,8 +265,9 @@ def _subscript(walk: _Walk, node: ast.Subscript, scope: Scope) -> None:
     walk.push(node.slice, scope, id(node))
 
 
-def _constant(walk: _Walk, node: ast.Constant, scope: Scope) -> None:
-    pass
+def _constant(walk: _Walk, node: ast.Constant, _: Scope) -> None:
+    if isinstance(node.value, str | bytes):
+        walk.longest = max(walk.longest, len(node.value))
 
 
 _VISITS: dict[type, Any] = {
@@ -265,7 +282,7 @@ def flow_into(program: Program, arguments: Iterable[Argument]) -> Flow:
     for node, scope in arguments:
         walk.push(node, scope)
     walk.run()
-    return Flow(tuple(walk.found.values()), frozenset(walk.names))
+    return Flow(tuple(walk.found.values()), frozenset(walk.names), walk.longest)
 
 
 def texts_in(program: Program, arguments: Iterable[Argument]) -> Iterator[str]:

@@ -82,6 +82,7 @@ class Program:
         self.modules = list(modules)
         named = {module.name: module for module in self.modules if module.name}
         self.machine = Machine(named, _HANDLERS, replay, apply)
+        self.size = sum(len(module.calls) for module in self.modules)
         self.callers = Callers(self.machine, self.modules)
         self.events: list[Event] = []
         self.layers: list[Layer] = []

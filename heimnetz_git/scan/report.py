@@ -20,7 +20,8 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _NOTES = frozenset(
     {"dynamic-code", "shell-command", "native-code", "permission-unused", "source-encoding",
      "secret", "host-tampering", "credential-files", "concealed-name", "foreign-entry",
-     "confusable-name", "spying", "anti-analysis"}
+     "confusable-name", "spying", "anti-analysis", "binary-member", "startup-hook",
+     "shadowed-module"}
 )  # fmt: skip
 _POINTS = {Severity.CRITICAL: 70, Severity.HIGH: 61, Severity.MEDIUM: 12, Severity.LOW: 2}
 _MOST_POINTS = {Severity.MEDIUM: 36, Severity.LOW: 6}

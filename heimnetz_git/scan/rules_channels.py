@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Iterator
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Severity, Step
 from heimnetz_git.scan.apis import Kind
-from heimnetz_git.scan.atoms import Ref
+from heimnetz_git.scan.atoms import UNKNOWN, Ref, plain
 from heimnetz_git.scan.flows import flow_into, texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.rules_flows import LOOKUPS
@@ -46,7 +46,7 @@ def dns_tunnel(submission: Submission) -> Iterator[Finding]:
             trail = (*origin.trail, Step(event.location, f"{event.api}() asks for it"))
             yield found(
                 dns_tunnel,
-                Severity.HIGH,
+                submission.certainty(origin, event),
                 event.location,
                 f"{event.api}() looks up a name that carries data of"
                 f" {origin.detail or origin.label}.",
@@ -75,8 +75,12 @@ def reverse_shell(submission: Submission) -> Iterator[Finding]:
                     capability=Kind.RUN,
                 )
     for event in program.calls("os.dup2"):
-        if any("fileno" in word for word in _names(event)) and submission.can(
-            Kind.CONNECT, event.file
+        given = [one for it in event.given for one in submission.program.value(it)]
+        stream = plain(submission.program.value(event.argument(1)))
+        if (
+            any(isinstance(one, Ref) and _SOCKET.search(one.name) for one in given)
+            and stream in (UNKNOWN, 0, 1, 2)
+            and submission.can(Kind.RUN, event.file)
         ):
             yield found(
                 reverse_shell,
@@ -99,8 +103,7 @@ def reverse_shell(submission: Submission) -> Iterator[Finding]:
     yield from _answers(submission)
 
 
-def _names(event: Event) -> list[str]:
-    return [ast.unparse(node)[:80] for node, _ in event.args]
+_SOCKET = re.compile(r"^(?:socket|ssl)\b.*\.(?:fileno|detach)\(\)|\.accept\(\)\[\]\.fileno\(\)")
 
 
 def _stream_labels(submission: Submission, event: Event, word: str) -> frozenset[str]:
@@ -122,7 +125,7 @@ def _answers(submission: Submission) -> Iterator[Finding]:
             trail = (*output.trail, Step(event.location, f"{event.api}() answers"))
             yield found(
                 reverse_shell,
-                Severity.HIGH,
+                submission.certainty(output, event),
                 event.location,
                 f"{event.api}() answers with the output of commands that were received.",
                 capability=Kind.RUN,

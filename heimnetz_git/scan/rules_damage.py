@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.scan.apis import Kind
-from heimnetz_git.scan.atoms import Ref
+from heimnetz_git.scan.atoms import Argument, Ref
 from heimnetz_git.scan.flows import texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.rules_host import module_has
@@ -104,14 +104,24 @@ def self_deletion(submission: Submission) -> Iterator[Finding]:
             for one in submission.program.machine.value(inner, scope)
             if isinstance(one, Ref)
         }
-        if names & {"__file__", "sys.argv[]"} and not any(_is_other(node) for node, _ in nodes):
+        itself = "__file__" in names or ("sys.argv[]" in names and _is_first(nodes))
+        if itself and not any(_is_other(node) for node, _ in nodes):
             yield found(
                 self_deletion,
-                Severity.HIGH,
+                Severity.MEDIUM if event.api == "shutil.rmtree" else Severity.HIGH,
                 event.location,
                 f"{event.api}() removes the code that is running.",
                 capability=Kind.WRITE,
             )
+
+
+def _is_first(nodes: list[Argument]) -> bool:
+    """Whether an item of ``sys.argv`` is its first: the program itself."""
+    return any(
+        isinstance(one, ast.Subscript) and getattr(one.slice, "value", None) == 0
+        for node, _ in nodes
+        for one in ast.walk(node)
+    )
 
 
 def _is_other(node: ast.expr) -> bool:

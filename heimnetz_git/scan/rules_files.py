@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from bisect import bisect
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ __all__ = ["binary_member", "hidden_unicode", "secret", "source_encoding", "star
 _CODE = frozenset({".py", ".pyi", ".pyw", ".sh", ".js", ".yaml", ".yml", ".toml", ".json", ".cfg"})
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # Tag characters and long runs of variation selectors: text that no editor shows.
-_INVISIBLE = re.compile("[\U000e0020-\U000e007f]{4,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
+_INVISIBLE = re.compile(
+    "(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]{4,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}"
+)
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
 _PLAIN_CODECS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "latin-1", "latin1",
                            "iso-8859-1", "iso-8859-15", "cp1252"})  # fmt: skip
@@ -39,13 +42,30 @@ def hidden_unicode(submission: Submission) -> Iterator[Finding]:
             match = pattern.search(text)
             if match is not None:
                 code = f"U+{ord(match[0][0]):04X}"
+                grave = file.endswith((".py", ".pyw")) and not _in_docstring(
+                    data, text, match.start()
+                )
                 yield found(
                     hidden_unicode,
-                    Severity.HIGH if file.endswith((".py", ".pyw")) else Severity.MEDIUM,
+                    Severity.HIGH if grave else Severity.LOW,
                     _place(file, text, match.start()),
                     f"The character {code} {words} text, so that readers see other code.",
                     hint="Write the character as an escape.",
                 )
+
+
+def _in_docstring(data: bytes, text: str, offset: int) -> bool:
+    """Whether a whole line stands inside a text that is no code: what it shows is all it is."""
+    line = text.count("\n", 0, offset) + 1
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(
+        node.lineno < line < (node.end_lineno or 0)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
 
 
 def source_encoding(submission: Submission) -> Iterator[Finding]:
@@ -80,7 +100,7 @@ def binary_member(submission: Submission) -> Iterator[Finding]:
         if suffix in (".pyc", ".pyo"):
             message = "Compiled Python: it runs, and its source is not here to read."
             yield found(binary_member, Severity.HIGH, Location(file), message)
-        elif native and suffix not in _NATIVE_SUFFIXES and suffix != ".exe":
+        elif native and suffix and suffix not in _NATIVE_SUFFIXES and suffix != ".exe":
             message = f"This is {native}, under another name."
             yield found(
                 binary_member, Severity.HIGH, Location(file), message, capability=Kind.NATIVE
@@ -100,9 +120,28 @@ def startup_hook(submission: Submission) -> Iterator[Finding]:
     """
     for file in submission.files:
         path = PurePosixPath(file)
-        if path.suffix == ".pth" or (path.name in _HOOKS and len(path.parts) <= 2):
+        if path.suffix == ".pth":
+            yield from _path_file(submission, file)
+        elif path.name in _HOOKS and len(path.parts) <= 2:
             message = f"{printable(path.name)} is run at each start of Python."
             yield found(startup_hook, Severity.HIGH, Location(file), message)
+
+
+def _path_file(submission: Submission, file: str) -> Iterator[Finding]:
+    """A ``.pth`` file: high when its lines do more than import and look."""
+    acts = any(submission.can(kind, file) for kind in _ACTS)
+    code = any(line.startswith((b"import ", b"import\t")) for line in
+               submission.files[file].splitlines())  # fmt: skip
+    if acts or submission.permissions is not None:
+        severity = Severity.HIGH
+    else:
+        severity = Severity.MEDIUM if code else Severity.LOW
+    words = "runs code" if code else "changes where modules are looked for"
+    message = f"{printable(PurePosixPath(file).name)} {words} at each start of Python."
+    yield found(startup_hook, severity, Location(file), message)
+
+
+_ACTS = (Kind.RUN, Kind.CONNECT, Kind.DYNAMIC, Kind.NATIVE, Kind.WRITE)
 
 
 def secret(submission: Submission) -> Iterator[Finding]:
@@ -118,7 +157,7 @@ def secret(submission: Submission) -> Iterator[Finding]:
         for it in secrets_in(text):
             yield found(
                 secret,
-                Severity.HIGH if it.certain else Severity.MEDIUM,
+                Severity.HIGH if it.certain and "private key" not in it.what else Severity.MEDIUM,
                 _place(file, text, it.offset),
                 f"This {'is' if it.certain else 'looks like'} {it.what}.",
                 hint="Revoke it, remove it, and declare a secret under 'permissions.secrets'.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from heimnetz_git.errors import printable
@@ -63,7 +64,7 @@ def exfiltration(submission: Submission) -> Iterator[Finding]:
             trail = (*origin.trail, Step(event.location, f"{event.api}() sends it"))
             yield found(
                 exfiltration,
-                Severity.HIGH,
+                submission.certainty(origin, event),
                 event.location,
                 f"{event.api}() sends {words} away{to}.",
                 hint="Send only what the user sees and agrees to.",
@@ -74,12 +75,23 @@ def exfiltration(submission: Submission) -> Iterator[Finding]:
 
 def _sends(submission: Submission) -> Iterator[Event]:
     for event in submission.events(Kind.CONNECT):
-        if event.api not in LOOKUPS and event.given:
+        if event.api not in LOOKUPS and event.given and not _OPENS.search(event.api):
             yield event
     for event in submission.events(Kind.RUN):
         for text in shell_texts(submission.program.value(event.argument(0, "args"))):
-            if any(word in text for word in ("curl ", "wget ", "nc ")):
+            if _SENDER.search(text):
                 yield event
+
+
+_SENDER = re.compile(r"(?:^|[\s;&|/('\"])(?:curl|wget|nc|ncat|nslookup|dig)(?:\.exe)?['\"]?\s")
+
+
+# These open a connection: their arguments say where to, and as whom.
+_OPENS = re.compile(
+    r"(?:\.connect(?:_ex|_async)?|create_connection|open_connection|\.(?:HTTPS?Connection|FTP|FTP_TLS"
+    r"|SMTP|SMTP_SSL|Telnet|Transport|Client|Redis|StrictRedis|MongoClient|IMAP4|IMAP4_SSL|POP3"
+    r"|NNTP|ServerProxy|resource|client|TeleBot|Bot|HTTPS?ConnectionPool|sock_connect))$"
+)
 
 
 def _payload(event: Event) -> Iterator[Argument]:
@@ -92,7 +104,7 @@ def _payload(event: Event) -> Iterator[Argument]:
 
 _MANNERS = frozenset(
     {"context", "timeout", "verify", "proxies", "cert", "cafile", "capath", "allow_redirects",
-     "ssl", "ssl_context", "trust_env"}
+     "ssl", "ssl_context", "trust_env", "env", "cwd", "shell", "stdout", "stderr", "stdin"}
 )  # fmt: skip
 
 
@@ -113,7 +125,11 @@ def _taken(submission: Submission, event: Event, flow: Flow) -> tuple[Origin | N
             match = CREDENTIALS.search(origin.detail.replace("\\", "/"))
             if match is not None and not any(match[0] in grant for grant in granted):
                 return origin, f"{printable(match[0])!r}"
-        elif origin.label == "variable" and SECRET_VARIABLE.search(origin.detail):
+        elif (
+            origin.label == "variable"
+            and SECRET_VARIABLE.search(origin.detail)
+            and _is_content(submission, event, origin.detail)
+        ):
             return origin, f"the variable {printable(origin.detail)}"
         elif origin.label in _GRAVE:
             return origin, _GRAVE[origin.label]
@@ -125,6 +141,30 @@ def _taken(submission: Submission, event: Event, flow: Flow) -> tuple[Origin | N
         if is_public_host(target) or early or HOOK_HOST.search(_text(submission, event)):
             return flow.first("user"), "the names of machine and user"
     return None, ""
+
+
+# Arguments by which one shows who one is: a token is meant to go there.
+_CREDENTIALS = frozenset(
+    {"headers", "auth", "cookies", "token", "password", "passwd", "user", "username", "api_key",
+     "login", "access_token", "secret", "private_token", "credentials", "key", "bearer"}
+)  # fmt: skip
+_SENDS = re.compile(
+    r"\.(?:get|post|put|patch|request|urlopen|Request|send|sendall|sendto|write|sendmail|stream|head"
+    r"|send_message|urlretrieve|run|call|Popen|system|popen|check_output|check_call|getoutput)$"
+)
+
+
+def _is_content(submission: Submission, event: Event, name: str) -> bool:
+    """Whether a variable travels as content, not as the credential of a request or an address."""
+    if not _SENDS.search(event.api):
+        return False
+    content = [
+        argument
+        for word, argument in event.keywords.items()
+        if word not in _MANNERS and word not in _CREDENTIALS
+    ]
+    flow = flow_into(submission.program, (*event.args, *content))
+    return any(one.detail == name for one in flow.origins)
 
 
 def _granted(submission: Submission) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from heimnetz_git.model.finding import Finding, Location, Severity, Step
 from heimnetz_git.scan.apis import BY_NAME, Kind
-from heimnetz_git.scan.atoms import REFLECTED
-from heimnetz_git.scan.flows import flow_into
+from heimnetz_git.scan.atoms import HOLE, REFLECTED
+from heimnetz_git.scan.flows import flow_into, texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.signs import ANALYSIS, BUILD_PROGRAM
 from heimnetz_git.scan.submission import Submission, found
@@ -19,7 +19,7 @@ from heimnetz_git.scan.unfold import shell_texts
 __all__ = ["anti_analysis", "install_hook", "shellcode", "triggered_payload"]
 
 _BUILD_FILES = re.compile(
-    r"(?:[^/]+/)?setup\.py|(?:hatch_build|build_backend|_build|conftest|build_hooks?|custom_build)\.py"
+    r"(?:.*/)?setup\.py|(?:hatch_build|build_backend|_build|conftest|build_hooks?|custom_build)\.py"
 )
 
 _REMOVERS = ("os.remove", "os.unlink", "pathlib.Path().unlink", "shutil.rmtree")
@@ -149,25 +149,41 @@ def install_hook(submission: Submission) -> Iterator[Finding]:
         texts = list(shell_texts(submission.program.value(event.argument(0, "args"))))
         if _is_ordinary_build(event, texts, kinds):
             continue
-        grave = (
-            bool(kinds & {Kind.CONNECT})
-            or (Kind.RUN in kinds and bool(texts))
-            or event.hidden > REFLECTED
-        )
-        if Kind.DYNAMIC in kinds and not event.hidden:
-            continue
+        if kinds & {Kind.DYNAMIC, Kind.NATIVE} and event.hidden <= REFLECTED:
+            continue  # a version read by exec, a library looked for
         yield found(
             install_hook,
-            Severity.HIGH if grave else Severity.MEDIUM,
+            _weight(submission, event, texts, kinds),
             event.location,
             f"{event.api}() is called when the package is built or installed.",
             capability=next(iter(sorted(kinds)), ""),
         )
 
 
+def _weight(submission: Submission, event: Event, texts: list[str], kinds: set[Kind]) -> Severity:
+    """High for a program or a host that is named; a computed program is most often a compiler."""
+    if event.hidden > REFLECTED:
+        return Severity.HIGH
+    if Kind.CONNECT in kinds:
+        said = " ".join(texts_in(submission.program, event.given))
+        return Severity.MEDIUM if _RELEASES.search(said) or event.api in OPENERS else Severity.HIGH
+    named = [text for text in texts if not text.strip("'\" ").startswith(HOLE)]
+    return Severity.HIGH if named else Severity.LOW
+
+
+# Where sources and compiled parts are published.
+_RELEASES = re.compile(
+    r"https://(?:[\w-]+\.)*(?:github\.com/[^/]+/[^/]+/(?:releases|archive)|codeload\.github\.com"
+    r"|gitlab\.com|sourceforge\.net|sqlite\.org|zlib\.net|gnu\.org|openssl\.org|python\.org"
+    r"|pythonhosted\.org|nodejs\.org|curl\.se|postgresql\.org|apache\.org|kernel\.org)/"
+)
+OPENERS = frozenset({"urllib.request.Request", "urllib.request.urlretrieve"})
+
+
 def _is_ordinary_build(event: Event, texts: list[str], kinds: set[Kind]) -> bool:
     if Kind.RUN in kinds and not event.hidden:
-        return all(BUILD_PROGRAM.match(text.strip("'\" \ue000")) for text in texts)
+        words = [text.strip("'\" ").replace("'", "").replace('"', "") for text in texts]
+        return bool(words) and all(BUILD_PROGRAM.match(word) for word in words)
     return False
 
 

@@ -30,9 +30,11 @@ def persistence(submission: Submission) -> Iterator[Finding]:
     Git hooks, authorised keys. The host starts plugins; none needs this. CWE-506.
     """
     for event in submission.events(Kind.WRITE):
+        if event.api.endswith(_REMOVERS):
+            continue
         for text in (event.ref.text or "", *texts_in(submission.program, event.given)):
             match = AUTOSTART.search(text.replace("\\", "/").replace("//", "/"))
-            if match is not None:
+            if match is not None and _has_place(submission, event, match[0]):
                 yield found(
                     persistence,
                     Severity.HIGH,
@@ -65,6 +67,18 @@ def persistence(submission: Submission) -> Iterator[Finding]:
             )
 
 
+_REMOVERS = (".remove", ".unlink", ".rmdir", ".rmtree", ".removedirs")
+
+
+def _has_place(submission: Submission, event: Event, what: str) -> bool:
+    """Whether a start-up file of Python is put where Python looks, not into a folder given."""
+    if not what.endswith((".pth", "customize.py")):
+        return True
+    site = submission.flow(event).first("site")
+    near = site is not None and submission.certainty(site, event) is Severity.HIGH
+    return near or event.scope.is_import_time
+
+
 def module_has(event: Event, pattern: re.Pattern[str]) -> bool:
     """Whether a text in the event's module fits."""
     return any(pattern.search(text_of(node)) for node, _ in event.scope.module.texts)
@@ -78,8 +92,8 @@ def spying(submission: Submission) -> Iterator[Finding]:
     title. CWE-200.
     """
     keys = [event for event in submission.program.events if _is_key_source(event)]
-    keeps = submission.can(Kind.WRITE) or submission.can(Kind.CONNECT)
     for event in keys:
+        keeps = any(submission.can(kind, event.file) for kind in (Kind.WRITE, Kind.CONNECT))
         yield found(
             spying,
             Severity.HIGH if keeps else Severity.MEDIUM,
@@ -197,9 +211,7 @@ def _may_be_module(base: ast.expr, scope: Scope) -> bool:
     return True
 
 
-_GRAVE = frozenset(
-    {"open", "input", "print", "exec", "eval", "compile", "__import__", "getpass.getpass", "len"}
-)
+_GRAVE = frozenset({"open", "input", "exec", "eval", "compile", "getpass.getpass"})
 _HARMLESS_STORES = frozenset(
     {
         "sys.stdout",
@@ -236,7 +248,9 @@ def _set(submission: Submission, event: Event) -> Iterator[Finding]:
         ):
             yield found(
                 host_tampering,
-                Severity.HIGH,
+                Severity.MEDIUM
+                if name not in _GRAVE and atom.name == "builtins"
+                else Severity.HIGH,
                 event.location,
                 f"{atom.name}.{printable(name)} is replaced for the whole process.",
             )

@@ -69,7 +69,7 @@ def _script(file: str, data: bytes) -> Iterator[Finding]:
             (PERSISTENT_COMMAND, "makes something start again"),
         ):
             if not line.lstrip().startswith("#") and pattern.search(line):
-                severity = Severity.MEDIUM if pattern is PERSISTENT_COMMAND else Severity.HIGH
+                severity = Severity.LOW if pattern is PERSISTENT_COMMAND else Severity.HIGH
                 yield found(
                     code_in_data,
                     severity,
@@ -169,16 +169,40 @@ def _is_pickle(file: str, data: bytes) -> bool:
 
 
 def _globals(data: bytes) -> list[str]:
-    found_names: list[str] = []
-    texts: list[str] = []
+    """Every global that a pickle names, as ``module name``, by a stack of the texts it pushes."""
+    names: list[str] = []
+    stack: list[str | None] = []
+    marks: list[int] = []
+    memo: list[str | None] = []
     try:
         for opcode, argument, _ in pickletools.genops(data[:LARGEST_TEXT]):
             if opcode.name in ("GLOBAL", "INST"):
-                found_names.append(str(argument))
-            elif opcode.name == "STACK_GLOBAL" and len(texts) > 1:
-                found_names.append(f"{texts[-2]} {texts[-1]}")
-            elif isinstance(argument, str):
-                texts.append(argument)
+                names.append(str(argument))
+            elif opcode.name == "STACK_GLOBAL" and len(stack) > 1:
+                names.append(f"{stack[-2]} {stack[-1]}")
+            _step(opcode, argument, stack, marks, memo)
     except Exception:  # a torn pickle: what came before counts
-        return found_names
-    return found_names
+        return names
+    return names
+
+
+def _step(
+    opcode: pickletools.OpcodeInfo, argument: object, stack: list[str | None], marks: list[int],
+    memo: list[str | None],
+) -> None:  # fmt: skip
+    """What one opcode does to the stack, as far as texts go."""
+    name = opcode.name
+    if name in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT"):
+        memo.append(stack[-1] if stack else None)
+        return
+    if name == "MARK":
+        marks.append(len(stack))
+        return
+    if pickletools.markobject in opcode.stack_before:
+        del stack[marks.pop() if marks else 0 :]
+    elif opcode.stack_before:
+        del stack[-len(opcode.stack_before) :]
+    pushed: str | None = argument if isinstance(argument, str) else None
+    if name.endswith("GET") and isinstance(argument, int):
+        pushed = memo[argument] if argument < len(memo) else None
+    stack.extend([pushed] * len(opcode.stack_after))

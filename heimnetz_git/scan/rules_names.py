@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
+from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import Module
 
@@ -202,12 +203,21 @@ def shadowed_module(submission: Submission) -> Iterator[Finding]:
             and name in sys.stdlib_module_names
             and name not in ("this", "test")
         ):
+            acts = submission.permissions is not None or any(
+                submission.can(kind, file) for kind in (Kind.RUN, Kind.CONNECT, Kind.DYNAMIC)
+            )
             yield found(
                 shadowed_module,
-                Severity.HIGH,
+                Severity.HIGH if acts else Severity.MEDIUM,
                 Location(file),
                 f"The module {name!r} hides Python's own.",
             )
+
+
+def _is_namesake(file: str, name: str) -> bool:
+    """Whether a distribution of a command's own name has that command."""
+    project = PurePosixPath(file).parent.name.partition("-")[0].lower()
+    return name.rstrip("0123456789.") == project
 
 
 def foreign_entry(submission: Submission) -> Iterator[Finding]:
@@ -226,7 +236,8 @@ def foreign_entry(submission: Submission) -> Iterator[Finding]:
             continue
         for group in parser.sections():
             for name in parser.options(group):
-                if group in ("console_scripts", "gui_scripts") and name in _TAKEN_COMMANDS:
+                scripts = group in ("console_scripts", "gui_scripts")
+                if scripts and name in _TAKEN_COMMANDS and not _is_namesake(file, name):
                     yield found(
                         foreign_entry,
                         Severity.HIGH,

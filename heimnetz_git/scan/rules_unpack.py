@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from heimnetz_git.errors import printable
@@ -16,8 +17,8 @@ from heimnetz_git.scan.atoms import (
     Code,
     Known,
 )
-from heimnetz_git.scan.flows import texts_in
-from heimnetz_git.scan.program import Event
+from heimnetz_git.scan.flows import Flow, texts_in
+from heimnetz_git.scan.program import Event, Program
 from heimnetz_git.scan.signs import DOWNLOAD_RUN
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import Module, Scope
@@ -42,6 +43,9 @@ _RUNNERS = frozenset(
     }
 )
 
+
+_WEB = re.compile(r"(?:requests|urllib|httpx|http\.|aiohttp|urllib3|wget|ftplib|curl|niquests)")
+SHORT = 60  # a text that is longer may be code
 
 _HARD = frozenset({Kind.RUN, Kind.DYNAMIC, Kind.NATIVE})
 
@@ -93,7 +97,7 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
         if event.api in _RUNNERS or event.api in _UNPICKLERS:
             flow = submission.flow(event)
             origin = flow.first("decoded", "image")
-            vague = event.api in _UNPICKLERS and not _is_literal(submission, event)
+            vague = event.api not in _TEXT_RUNNERS and not _is_carried(submission, event, flow)
             if (origin is None or vague) and not _encrypted(submission, event):
                 continue
             trail = (
@@ -103,7 +107,7 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
             detail = origin.detail if origin else "a hidden text"
             yield found(
                 decode_execute,
-                Severity.HIGH,
+                submission.certainty(origin, event) if origin else Severity.HIGH,
                 event.location,
                 f"{event.api}() runs what {detail} gives: code that nobody can read.",
                 hint="Ship the code as it is.",
@@ -124,13 +128,25 @@ def _acts(submission: Submission, module: Module) -> bool:
 
 def _encrypted(submission: Submission, event: Event) -> bool:
     return any(
-        isinstance(one, Known | Code) and one.made >= DECODED
+        isinstance(one, Known | Code) and one.made >= DECODED and _is_code(one)
         for one in submission.program.value(event.argument(0))
         if event.api in ("exec", "eval", "marshal.loads", "pickle.loads")
     )
 
 
-def _is_literal(submission: Submission, event: Event) -> bool:
+def _is_code(atom: Known | Code) -> bool:
+    value = atom.text if isinstance(atom, Code) else atom.value
+    return isinstance(value, str | bytes) and len(value) > 3
+
+
+_TEXT_RUNNERS = frozenset({"exec", "eval", "compile", "execfile"})
+_CARRIED = ("image", "network", "metadata", "package")
+
+
+def _is_carried(submission: Submission, event: Event, flow: Flow) -> bool:
+    """Whether what is run comes with the package or from the network, not from its caller."""
+    if flow.first(*_CARRIED) is not None or flow.longest > SHORT:
+        return True
     return any(isinstance(one, Known) for one in submission.program.value(event.argument(0)))
 
 
@@ -149,7 +165,10 @@ def download_execute(submission: Submission) -> Iterator[Finding]:
     for event in submission.events(Kind.DYNAMIC, Kind.NATIVE, Kind.RUN):
         flow = submission.flow(event)
         origin = flow.first("network")
-        is_code = event.api in _RUNNERS or event.api in _UNPICKLERS
+        is_code = event.api in _RUNNERS or (
+            event.api in _UNPICKLERS
+            and any(it.label == "network" and _WEB.match(it.detail) for it in flow.origins)
+        )
         if origin is not None and (
             is_code or event.api.startswith(("os.system", "os.popen", "subprocess", "os.exec"))
         ):
@@ -158,7 +177,7 @@ def download_execute(submission: Submission) -> Iterator[Finding]:
             trail = (*origin.trail, Step(event.location, f"{event.api}() runs it"))
             yield found(
                 download_execute,
-                Severity.HIGH,
+                submission.certainty(origin, event),
                 event.location,
                 f"{event.api}() runs what {origin.detail} received.",
                 capability=Kind.DYNAMIC,
@@ -200,7 +219,7 @@ def _written_from_network(submission: Submission) -> Iterator[tuple[object, Even
             target = event.argument(1, "filename") or event.argument(1, "out")
             paths = [target] if target else []
         elif event.api in _SAVERS:
-            if "network" not in submission.flow(event).labels():
+            if "network" not in submission.flow(event).labels() or _is_template(program, event):
                 continue
             made = event.ref.made
             paths = [(made[0].args[0], made[1])] if made and made[0].args else []
@@ -212,6 +231,12 @@ def _written_from_network(submission: Submission) -> Iterator[tuple[object, Even
                 yield text, event
             for name in _handles(path):
                 yield name, event
+
+
+def _is_template(program: Program, event: Event) -> bool:
+    """Whether what is written is the code's own text with a few parts filled in."""
+    known = program.text(event.argument(-1)).replace(HOLE, "")
+    return len(known) > SHORT
 
 
 _SAVERS = frozenset(

@@ -138,7 +138,7 @@ ANALYSIS = _any(
 SECRET_VARIABLE = _any(
     r"""AWS_(?:SECRET|ACCESS|SESSION)|GITHUB_TOKEN|GH_TOKEN|GITLAB_TOKEN|CI_JOB_TOKEN|NPM_TOKEN
     |PYPI_|TWINE_|
-    SSH_AUTH_SOCK|VAULT_TOKEN|AZURE_CLIENT|GOOGLE_APPLICATION|KUBECONFIG|DOCKER_(?:PASS|AUTH)
+    VAULT_TOKEN|AZURE_CLIENT_SECRET|DOCKER_(?:PASS|AUTH)
     |DATABASE_URL|
     ACTIONS_(?:RUNTIME|ID_TOKEN)|HEROKU_API|DIGITALOCEAN|SUPERVISOR_TOKEN|HASSIO_TOKEN|OPENAI_API
     |ANTHROPIC_API"""
@@ -159,7 +159,7 @@ def is_public_host(target: str) -> bool:
 BUILD_PROGRAM = re.compile(
     r"(?:\S*/)?(?:git|hg|svn|gcc|g\+\+|clang|cc|c\+\+|cmake|make|ninja|pkg-config|cargo|rustc|swig|cython|nm|ld|ar|npm|node"
     r"|yarn|uname|xcrun|xcodebuild|go|protoc|meson|llvm-config|pg_config|mysql_config|krb5-config|sphinx-build|pytest|nox|tox|twine"
-    r"|curl-config|python\S*\s+(?:-m\s+)?(?:pytest|setup\.py|build|twine|unittest|\S+\.py)|echo|which|where|lsb_release|sw_vers|black|mypy|flake8|rm|cp|mv|mkdir)\b"
+    r"|curl-config|brew\s+--prefix|python\S*\s+(?:-[A-Zm]\S*\s+)*(?:pytest|setup\.py|build|twine|unittest|\S+\.py)|echo|which|where|lsb_release|sw_vers|black|mypy|flake8|rm|cp|mv|mkdir|ldconfig|locate|find|llvm-\w+|nasm|yasm|f2py|gfortran|patch|tar|bash\s+\S*(?:configure|autogen)\S*|sh\s+\S*(?:configure|autogen)\S*|\./configure|autoreconf|\S+-config|msgfmt|qmake|lupdate|lrelease|pyuic\d?|cythonize|nvcc|rst2\S+|pandoc|sphinx-\w+|asciidoc\w*|file|ls|true|cl|link|lib|dumpbin|vswhere\S*|pip\s+--version)(?:\.exe)?(?=\s|$)"
 )
 # What pickles may and must not name.
 SAFE_PICKLE = re.compile(

@@ -9,10 +9,15 @@ from heimnetz_git.model.finding import Finding, Location, Severity, Step
 from heimnetz_git.model.permission import Permissions
 from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.capabilities import Capability, kinds_of
-from heimnetz_git.scan.flows import Flow, flow_into
+from heimnetz_git.scan.flows import Flow, Origin, flow_into
 from heimnetz_git.scan.program import Event, Program
 
 __all__ = ["Broken", "Rule", "Submission", "found"]
+
+
+SMALL_PROGRAM = 4000  # calls: about ten thousand lines
+NEAR_HOPS = 2
+FAR_HOPS = 12
 
 
 class Broken(NamedTuple):
@@ -52,6 +57,20 @@ class Submission:
         if known is None:
             known = self._flows[id(event.node)] = flow_into(self.program, event.given)
         return known
+
+    def certainty(self, origin: Origin, event: Event) -> Severity:
+        """High for a flow that one can follow; low for one through half of a large program.
+
+        The walk knows neither order nor objects: over many functions it finds too much. A small
+        program, or what happens on import, is held to longer flows.
+        """
+        far = FAR_HOPS if self.is_small or event.scope.is_import_time else NEAR_HOPS
+        return Severity.HIGH if origin.hops <= far else Severity.LOW
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the program is of the size of a plugin."""
+        return self.program.size <= SMALL_PROGRAM
 
     def events(self, *kinds: Kind) -> Iterator[Event]:
         """The events that do one of these things."""

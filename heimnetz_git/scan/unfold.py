@@ -124,7 +124,7 @@ def _python_c(command: str) -> str:
 def _layer(text: str, made: int, how: str, node: ast.expr, scope: Scope) -> Iterator[Layer]:
     tree = parsed(text)
     module = scope.module
-    if tree is None or module.depth > 5:
+    if tree is None or not tree.body or module.depth > 5:
         return
     at = module.place(node)
     inner = tables_of(module.file, module.name, tree, outer=scope, at=at, depth=module.depth + 1)
