@@ -131,16 +131,16 @@ class Repository:
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """The file, link or folder at ``path``, None when there is nothing."""
-        node = repo_trees.find(self.objects.tree, tree, path)
+        node = repo_trees.find(self.objects.rows, tree, path)
         return Entry(path, *node) if node else None
 
     def entries(self, tree: str, under: str = "") -> Iterator[Entry]:
         """All files below ``under`` sorted by path, links and submodules among them."""
-        return repo_trees.entries(self.objects.tree, tree, under)
+        return repo_trees.entries(self.objects.rows, tree, under)
 
     def names(self, tree: str, folder: str = "") -> tuple[str, ...]:
         """The names in one folder of a tree, files and folders; none when there is no folder."""
-        node = repo_trees.find(self.objects.tree, tree, folder)
+        node = repo_trees.find(self.objects.rows, tree, folder)
         if node is None or node.mode != repo_trees.FOLDER:
             return ()
         return tuple(self.objects.tree(node.oid))
@@ -162,7 +162,7 @@ class Repository:
             return oid
 
         nodes = {path: _node(value, save) for path, value in files.items()}
-        tree = repo_trees.rewrite(self.objects.tree, save, base_tree, nodes)
+        tree = repo_trees.rewrite(self.objects.rows, save, base_tree, nodes)
         self.objects.add(list(new.values()))
         return tree
 

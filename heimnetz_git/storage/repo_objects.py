@@ -20,7 +20,7 @@ from heimnetz_git.errors import CorruptRepository, DiskFull, StorageError, print
 from heimnetz_git.storage.packentry import DEFAULT_LIMITS, entry_start
 from heimnetz_git.storage.packfile import PackFile
 from heimnetz_git.storage.packindex import OnObject, index_pack
-from heimnetz_git.storage.repo_trees import BLOB, Entry, Row, Tree, decode, rows
+from heimnetz_git.storage.repo_trees import BLOB, Entry, Row, Tree, named, rows
 
 __all__ = ["MOST_LOOSE", "AtHand", "Commit", "Objects", "object_id", "read_commit", "writing"]
 
@@ -71,7 +71,7 @@ class Objects:
         self.folder = folder
         self.at_hand: AtHand | None = None
         self._packs: dict[Path, PackFile] = {}
-        self._trees: OrderedDict[str, Tree] = OrderedDict()
+        self._trees: OrderedDict[str, list[Row]] = OrderedDict()
         self._alternates: list[Path] | None = None
 
     def close(self) -> None:
@@ -148,19 +148,19 @@ class Objects:
         return data
 
     def tree(self, oid: str) -> Tree:
-        """A tree object's names; do not change the value."""
-        tree = self._trees.get(oid)
-        if tree is None:
-            tree = self._trees[oid] = decode(self.read(oid, "tree"), oid)
+        """A tree object's names."""
+        return named(self.rows(oid))
+
+    def rows(self, oid: str) -> list[Row]:
+        """A tree object's names as they are written; do not change the value."""
+        found = self._trees.get(oid)
+        if found is None:
+            found = self._trees[oid] = rows(self.read(oid, "tree"), oid)
             if len(self._trees) > TREES_KEPT:
                 self._trees.popitem(last=False)
         else:
             self._trees.move_to_end(oid)
-        return tree
-
-    def rows(self, oid: str) -> list[Row]:
-        """A tree object's names as they are written, for those who compare trees."""
-        return rows(self.read(oid, "tree"), oid)
+        return found
 
     def commit(self, oid: str) -> Commit:
         """A commit's facts."""

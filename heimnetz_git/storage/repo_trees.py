@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = [
     "encode",
     "entries",
     "find",
+    "named",
     "rewrite",
     "rows",
 ]
@@ -59,15 +61,8 @@ class Change(NamedTuple):
 
 Row = tuple[bytes, bytes, bytes]
 Tree = dict[str, Node]
-Load = Callable[[str], Tree]
-LoadRows = Callable[[str], list[Row]]
+Load = Callable[[str], list[Row]]
 Save = Callable[[str, bytes], str]
-
-
-def _order(name: str, mode: int) -> bytes:
-    """Git's order of names in a tree: as if folders ended in a slash."""
-    raw = name.encode("utf-8", "surrogateescape")
-    return raw + b"/" if mode == FOLDER else raw
 
 
 def rows(data: bytes, oid: str) -> list[Row]:
@@ -113,14 +108,12 @@ def _hostile(oid: str, found: Sequence[Row]) -> HostileTree:
 
 
 def decode(data: bytes, oid: str) -> Tree:
-    """The names in the tree object ``oid``; bytes that are no UTF-8 come as surrogates.
-
-    Raises as ``rows``.
-    """
-    return _tree(rows(data, oid))
+    """The names in the tree object ``oid``. Raises as ``rows``."""
+    return named(rows(data, oid))
 
 
-def _tree(found: Iterable[Row]) -> Tree:
+def named(found: Iterable[Row]) -> Tree:
+    """Rows as values by name, in the same order; bytes that are no UTF-8 come as surrogates."""
     return {
         name.decode("utf-8", "surrogateescape"): Node(int(mode, 8), sha.hex())
         for mode, name, sha in found
@@ -129,24 +122,42 @@ def _tree(found: Iterable[Row]) -> Tree:
 
 def encode(tree: Mapping[str, Node]) -> bytes:
     """The bytes of a tree object, names in Git's order."""
-    ordered = sorted(tree.items(), key=lambda item: _order(item[0], item[1].mode))
-    return b"".join(
-        b"%o %s\0%s" % (mode, name.encode("utf-8", "surrogateescape"), bytes.fromhex(oid))
-        for name, (mode, oid) in ordered
-    )
+    return _joined({_key(row): row for row in (_row(name, node) for name, node in tree.items())})
+
+
+def _row(name: str, node: Node) -> Row:
+    raw = name.encode("utf-8", "surrogateescape")
+    return b"%o" % node.mode, raw, bytes.fromhex(node.oid)
+
+
+def _key(row: Row) -> bytes:
+    """By what Git orders the names in a tree: as if folders ended in a slash."""
+    return row[1] + b"/" if row[0] in _FOLDERS else row[1]
+
+
+def _joined(tree: Mapping[bytes, Row]) -> bytes:
+    return b"".join([b"%b %b\0%b" % tree[key] for key in sorted(tree)])
 
 
 def find(load: Load, tree: str, path: str) -> Node | None:
     """What is at ``path``; a folder too. None when there is nothing."""
     node = Node(FOLDER, tree)
     for part in path.split("/") if path else ():
-        if node.mode != FOLDER:
-            return None
-        found = load(node.oid).get(part)
+        found = _named(load(node.oid), part) if node.mode == FOLDER else None
         if found is None:
             return None
         node = found
     return node
+
+
+def _named(tree: list[Row], name: str) -> Node | None:
+    raw = name.encode("utf-8", "surrogateescape")
+    for key in (raw, raw + b"/"):
+        place = bisect_left(tree, key, key=_key)
+        if place < len(tree) and _key(tree[place]) == key:
+            mode, _, sha = tree[place]
+            return Node(int(mode, 8), sha.hex())
+    return None
 
 
 def _check_depth(path: str) -> None:
@@ -174,13 +185,13 @@ def entries(load: Load, tree: str, under: str = "") -> Iterator[Entry]:
             stack.pop()
 
 
-def _below(tree: Tree, folder: str) -> Iterator[Entry]:
+def _below(tree: list[Row], folder: str) -> Iterator[Entry]:
     prefix = f"{folder}/" if folder else ""
-    for name, (mode, oid) in tree.items():
+    for name, (mode, oid) in named(tree).items():
         yield Entry(prefix + name, mode, oid)
 
 
-def diff(load: LoadRows, old: str | None, new: str | None, folder: str = "") -> Iterator[Change]:
+def diff(load: Load, old: str | None, new: str | None, folder: str = "") -> Iterator[Change]:
     """What differs between two trees, sorted by path; equal subtrees are not looked into.
 
     ``load`` gives a tree's rows: most are the same in both, and nothing is made of those.
@@ -233,21 +244,26 @@ def _parts(path: str) -> tuple[str, ...]:
 def _rewrite(
     load: Load, save: Save, base: str | None, files: Mapping[tuple[str, ...], Node | None]
 ) -> str | None:
-    tree = dict(load(base)) if base else {}
+    tree = {_key(row): row for row in load(base)} if base else {}
     below: dict[str, dict[tuple[str, ...], Node | None]] = {}
     for (name, *rest), node in files.items():
         if rest:
             below.setdefault(name, {})[tuple(rest)] = node
-        elif node is None:
-            tree.pop(name, None)
         else:
-            tree[name] = node
+            _put(tree, name, node)
     for name, inner in below.items():
-        there = tree.get(name)
-        folder = there.oid if there and there.mode == FOLDER else None
-        oid = _rewrite(load, save, folder, inner)
-        if oid is not None:
-            tree[name] = Node(FOLDER, oid)
-        elif folder is not None:
-            del tree[name]
-    return save("tree", encode(tree)) if tree else None
+        there = tree.get(name.encode("utf-8", "surrogateescape") + b"/")
+        oid = _rewrite(load, save, there and there[2].hex(), inner)
+        if oid is not None or there is not None:
+            _put(tree, name, Node(FOLDER, oid) if oid is not None else None)
+    return save("tree", _joined(tree)) if tree else None
+
+
+def _put(tree: dict[bytes, Row], name: str, node: Node | None) -> None:
+    """Set a name, or take it out; what it was before, a file or a folder, goes."""
+    raw = name.encode("utf-8", "surrogateescape")
+    tree.pop(raw, None)
+    tree.pop(raw + b"/", None)
+    if node is not None:
+        row = _row(name, node)
+        tree[_key(row)] = row
