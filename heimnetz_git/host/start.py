@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 
-import msgspec
-
-import heimnetz_git
 from heimnetz_git.host.messages import PROTOCOL, Hello
 from heimnetz_git.host.spec import LaunchSpec
-from heimnetz_git.sandbox.launcher import Launcher, interpreter
+from heimnetz_git.sandbox.interpreter import FLAGS, interpreter, own_packages
+from heimnetz_git.sandbox.launcher import Launcher
 from heimnetz_git.sandbox.profile import Folders, Profile
 
 __all__ = ["command_for", "describe_status", "hello_for", "profile_for"]
@@ -20,19 +17,12 @@ BOOTSTRAP = (
     "import sys; sys.path += sys.argv[2:]; from heimnetz_git.host.worker import main;"
     " main(int(sys.argv[1]), sys.argv[2:])"
 )
-FLAGS = ("-I", "-S", "-P", "-B", "-X", "utf8")
-"""No environment, no site-packages, no current folder, no bytecode written, always UTF-8."""
 
 
 def command_for(descriptor: int) -> list[str]:
     """The command of a plugin's process that serves the socket ``descriptor``."""
     parents = dict.fromkeys(str(path.parent) for path in own_packages())
     return [interpreter(), *FLAGS, "-c", BOOTSTRAP, str(descriptor), *parents]
-
-
-def own_packages() -> tuple[Path, Path]:
-    """The folders of heimnetz_git and msgspec, which a plugin's process needs to start."""
-    return Path(heimnetz_git.__file__).parent, Path(msgspec.__file__).parent
 
 
 def profile_for(spec: LaunchSpec, launcher: Launcher) -> Profile:
@@ -53,7 +43,10 @@ def hello_for(
         spec.paths,
         spec.data,
         profile.confinement,
-        {name: environ[name] for name in profile.environment if name in environ},
+        {
+            **profile.variables,
+            **{name: environ[name] for name in profile.environment if name in environ},
+        },
         spec.permissions,
         spec.config,
         initialize,

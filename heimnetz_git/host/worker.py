@@ -26,6 +26,7 @@ from heimnetz_git.host.messages import (
 from heimnetz_git.host.plugin import BasePlugin, Context
 from heimnetz_git.host.values import schema_of
 from heimnetz_git.sandbox.confine import apply
+from heimnetz_git.sandbox.online import descriptor_in, go_online
 
 __all__ = ["main"]
 
@@ -50,10 +51,12 @@ def main(descriptor: int, own_paths: list[str]) -> None:
 
 def _live(link: Link, hello: Hello) -> None:
     """Everything between the first message and the last."""
+    broker = descriptor_in(os.environ)
     os.environ.clear()
-    applied = apply(hello.confinement)
+    applied = apply(hello.confinement, (link.fileno(), broker))
     os.environ.update(hello.environment)
     link.send(Greeting(PROTOCOL, applied))
+    go_online(broker)
     try:
         plugin, served = _start(link, hello)
     except BaseException as error:  # a plugin may raise anything

@@ -10,7 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from heimnetz_git.sandbox.profile import Mount, Profile
+from heimnetz_git.sandbox.profile import Profile
+from heimnetz_git.sandbox.view import Mount
 
 __all__ = ["arguments", "find"]
 
@@ -27,7 +28,7 @@ def arguments(profile: Profile) -> list[str]:
     """
     return [
         *("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
-        *(() if profile.network else ("--unshare-net",)),
+        "--unshare-net",
         *("--die-with-parent", "--new-session", "--hostname", "plugin"),
         *("--cap-drop", "ALL"),
         *(

@@ -1,7 +1,8 @@
-"""What a plugin's process does to itself before any of the plugin's code is loaded (Linux).
+"""What a plugin's process does to itself before any of the plugin's code is loaded.
 
-Limits, the step down from root, and the system-call filter: once applied, none of it can be undone
-by the process or by anything that it starts. Elsewhere than on Linux only what exists is applied.
+Descriptors, namespaces, the step down from root, capabilities, limits, a Landlock domain and the
+system-call filter, in this order: once applied, none of it can be undone by the process or by
+anything that it starts. Elsewhere than on Linux only what exists is applied.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import os
 import struct
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from heimnetz_git.sandbox import landlock
+from heimnetz_git.sandbox import kernel, landlock, namespaces
+from heimnetz_git.sandbox.view import Files, View
 
 __all__ = ["Confinement", "apply"]
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
+PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
+SECCOMP = {"x86_64": 317, "aarch64": 277}
+SECCOMP_SET_MODE_FILTER, FILTER_FLAG_TSYNC = 1, 1
 SIGKILL = 9
+THREAD_STACK = 2 << 20  # else a handful of threads eats the limit on memory
 
 
 class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -28,51 +34,90 @@ class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
     ``rlimits`` maps names of resource limits without ``RLIMIT_`` to bytes or counts; ``memory`` is
     what the plugin may add to the address space that the interpreter already uses, in bytes, 0 for
     no limit; ``uid`` is the user and group to become, 0 to stay; ``filter`` a BPF program, empty
-    for none.
+    for none; ``view`` namespaces to enter, None where somebody else made them or there are none;
+    ``files`` what a Landlock domain leaves, None for all; ``landlock`` promises a domain;
+    ``capabilities`` gives all of them up.
     """
 
     rlimits: dict[str, int] = {}
     memory: int = 0
     uid: int = 0
     filter: bytes = b""
+    view: View | None = None
+    files: Files | None = None
+    landlock: bool = False
+    capabilities: bool = False
 
     def promised(self) -> tuple[str, ...]:
         """The names of what ``apply`` must have applied, on Linux."""
-        return (
-            *(("uid",) if self.uid else ()),
-            *(("rlimits",) if self.rlimits or self.memory else ()),
-            *(("seccomp",) if self.filter else ()),
-        )
+        layers = {
+            "namespaces": self.view is not None,
+            "uid": self.uid,
+            "capabilities": self.capabilities,
+            "rlimits": self.rlimits or self.memory,
+            "landlock": self.landlock,
+            "seccomp": self.filter,
+        }
+        return tuple(name for name, wanted in layers.items() if wanted)
 
 
-def apply(confinement: Confinement) -> tuple[str, ...]:
-    """Confine this process; what was applied, by name. Raises OSError if the system refuses."""
-    applied = []
-    if confinement.uid:
-        _become(confinement.uid)
-        applied.append("uid")
-    if (confinement.rlimits or confinement.memory) and sys.platform != "win32":
-        _limit(confinement)
-        applied.append("rlimits")
+def apply(confinement: Confinement, keep: Iterable[int] = ()) -> tuple[str, ...]:
+    """Confine this process; what was applied, by name.
+
+    ``keep`` are the descriptors that stay open beside the standard ones. With namespaces the
+    process that returns is another one than the caller. Raises OSError if the system refuses, and
+    if less was applied than was promised: then nothing of the plugin may be run.
+    """
+    applied: list[str] = []
     if sys.platform == "linux":
-        _prctl(PR_SET_PDEATHSIG, SIGKILL)
+        namespaces.close_all_but(keep)
+        _apply_on_linux(confinement, applied)
+    elif sys.platform != "win32":
         if confinement.uid:
-            _prctl(PR_SET_DUMPABLE, 1)  # else its own /proc/self belongs to root
-        if landlock.enter_domain():
-            applied.append("landlock")
-        if confinement.filter:
-            _filter(confinement.filter)
-            applied.append("seccomp")
+            kernel.become(confinement.uid)
+            applied.append("uid")
+        if confinement.rlimits or confinement.memory:
+            _limit(confinement)
+            applied.append("rlimits")
+    missing = set(confinement.promised()) - set(applied)
+    if missing and sys.platform == "linux":
+        raise OSError(f"the sandbox is not complete: {', '.join(sorted(missing))} not applied")
     return tuple(applied)
 
 
-def _become(uid: int) -> None:
-    """Become an unprivileged user for good."""
-    if sys.platform == "win32":
-        raise OSError("there are no user ids to change to")
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+def _apply_on_linux(confinement: Confinement, applied: list[str]) -> None:
+    """Layer by layer; each is noted in ``applied`` once it holds."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, SIGKILL)
+    if confinement.view is not None:
+        namespaces.enter(confinement.view, confinement.uid)
+        applied.append("namespaces")
+    if confinement.uid:
+        _drop_bounding()
+        kernel.become(confinement.uid)
+        applied.append("uid")
+    if confinement.capabilities:
+        kernel.drop_capabilities()
+        applied.append("capabilities")
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, SIGKILL)  # a change of user clears it
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else its own /proc/self belongs to root
+    if confinement.rlimits or confinement.memory:
+        _limit(confinement)
+        applied.append("rlimits")
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if landlock.enter_domain(confinement.files):
+        applied.append("landlock")
+    if confinement.filter:
+        _filter(confinement.filter)
+        applied.append("seccomp")
+
+
+def _drop_bounding() -> None:
+    """No capability can come back with a program; only root can give this up."""
+    for number in range(kernel.LAST_CAPABILITY + 1):
+        try:
+            kernel.prctl(kernel.PR_CAPBSET_DROP, number)
+        except OSError:
+            return
 
 
 def _limit(confinement: Confinement) -> None:
@@ -80,10 +125,12 @@ def _limit(confinement: Confinement) -> None:
     if sys.platform == "win32":
         return
     import resource
+    import threading
 
     limits = dict(confinement.rlimits)
     if confinement.memory:
         limits["AS"] = confinement.memory + _address_space()
+        threading.stack_size(THREAD_STACK)
     for name, value in limits.items():
         number = getattr(resource, f"RLIMIT_{name}", None)
         if number is None:
@@ -102,23 +149,14 @@ def _address_space() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _prctl(option: int, value: int, pointer: object = None) -> None:
-    """The C library's ``prctl``. Raises OSError."""
-    import ctypes
-
-    library = ctypes.CDLL(None, use_errno=True)
-    rest = (ctypes.c_ulong(0), ctypes.c_ulong(0))
-    if library.prctl(option, ctypes.c_ulong(value), pointer, *rest):
-        raise OSError(ctypes.get_errno(), f"prctl {option} was refused")
-
-
 def _filter(code: bytes) -> None:
-    """Load a BPF program as this process's system-call filter (``struct sock_fprog``)."""
+    """Load a BPF program as the system-call filter of all threads (``struct sock_fprog``)."""
     import ctypes
 
     body = ctypes.create_string_buffer(code, len(code))
-    count = len(code) // 8
-    header = struct.pack("@HP", count, ctypes.addressof(body))
+    header = struct.pack("@HP", len(code) // 8, ctypes.addressof(body))
     program = ctypes.create_string_buffer(header, len(header))
-    _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program))
+    number = SECCOMP[os.uname().machine]
+    flags = (SECCOMP_SET_MODE_FILTER, FILTER_FLAG_TSYNC)
+    if kernel.syscall(number, "seccomp", *flags, ctypes.byref(program)):
+        raise OSError("the system-call filter does not hold for every thread")

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
+from weakref import WeakKeyDictionary
 
 from heimnetz_git.errors import SandboxUnavailable
 from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.permission import Permissions
 from heimnetz_git.sandbox import bubblewrap
-from heimnetz_git.sandbox.profile import (
-    SYSTEM_LIBRARIES,
-    Folders,
-    Machine,
-    Profile,
-    profile_of,
-)
-from heimnetz_git.sandbox.users import give, is_root, mapped_users, plugin_user, reachable
+from heimnetz_git.sandbox.abilities import abilities as look
+from heimnetz_git.sandbox.broker import Broker, Secrets
+from heimnetz_git.sandbox.interpreter import interpreter, machine
+from heimnetz_git.sandbox.layout import Folders, Machine
+from heimnetz_git.sandbox.levels import LEVELS, Abilities, Level, engine_for, missing
+from heimnetz_git.sandbox.netpolicy import Lookup, system_lookup
+from heimnetz_git.sandbox.online import VARIABLE
+from heimnetz_git.sandbox.profile import Profile, profile_of
+from heimnetz_git.sandbox.users import give, is_root, reachable
+from heimnetz_git.sandbox.watch import descendants
 
 __all__ = ["Launcher", "Mode", "end_tree", "find_sandbox", "interpreter"]
 
@@ -35,110 +36,157 @@ GONE_WITHIN = 2.0
 """Seconds that a killed process tree is given to vanish."""
 
 
-class Launcher:
-    """How this machine starts plugins: inside bubblewrap, or as plain processes.
+ENVIRONMENT: Mapping[str, str] = {
+    "MALLOC_ARENA_MAX": "1",  # else each thread's heap eats the limit on memory
+    "OPENBLAS_NUM_THREADS": "1",  # likewise, and there is one plugin's share of the processors
+}
 
-    ``mode`` ``required`` raises SandboxUnavailable where bubblewrap does not work; ``auto`` takes a
-    plain process then, and says so once through ``on_warning``; ``off`` never isolates.
+
+class Launcher:
+    """How this machine starts plugins: confined at a level, or as plain processes.
+
+    ``mode`` ``required`` raises SandboxUnavailable where the level's promise cannot be kept;
+    ``auto`` takes the next level that can be, and says so once through ``on_warning``; ``off``
+    takes the lowest. ``abilities`` are this machine's unless given. ``secrets`` gives the values of
+    granted secrets, ``lookup`` the addresses of granted names. ``level`` is the one in force.
     """
 
     def __init__(
         self,
         mode: Mode = "auto",
         *,
+        level: Level = "standard",
         on_warning: Callable[[str], None] = lambda _text: None,
-        find: Callable[[], tuple[str, str]] | None = None,
+        abilities: Callable[[], Abilities] = look,
+        secrets: Secrets = lambda _name: None,
+        lookup: Lookup = system_lookup,
     ) -> None:
         if sys.platform == "win32":
             raise SandboxUnavailable("This version runs plugins on Linux and macOS only.", hint="")
-        look = find or find_sandbox
-        self.program, reason = ("", "it is switched off") if mode == "off" else look()
-        self.isolated = bool(self.program)
-        if self.isolated:
-            return
-        if mode == "required":
-            raise SandboxUnavailable(f"This machine has no working sandbox: {reason}.")
-        on_warning(
-            f"Plugins run without a sandbox ({reason}): they can read and write what"
-            f" {'root can: everything' if is_root() else 'you can'}."
-        )
+        self.level: Level = "minimal"
+        self._secrets = secrets
+        self._lookup = lookup
+        self._brokers: WeakKeyDictionary[subprocess.Popen[bytes], Broker] = WeakKeyDictionary()
+        self._abilities = _NOTHING if mode == "off" else abilities()
+        reason = "it is switched off" if mode == "off" else missing(level, self._abilities)
+        if not reason:
+            self.level = level
+        elif mode == "required":
+            raise SandboxUnavailable(
+                f"This machine has no working sandbox for the level '{level}': {reason}."
+            )
+        else:
+            self.level = _next_best(level, self._abilities)
+            on_warning(_warning(level, self.level, reason))
+        self.engine = engine_for(self.level, self._abilities)
+        self.isolated = bool(self.engine)
 
     def profile(
         self, name: str, permissions: Permissions, limits: Limits, folders: Folders
     ) -> Profile:
         """The profile of one plugin on this machine."""
-        machine = facts(f"{name}\0{folders.data}")
-        if not self.isolated and machine.uid and not reachable(_needed(folders, machine)):
-            machine = Machine(machine.system, machine.processor, machine.python, machine.links)
-        return profile_of(permissions, limits, folders, machine, isolated=self.isolated)
+        facts = machine(f"{name}\0{folders.data}", permissions.run)
+        if not self.isolated and facts.uid and not reachable(_needed(folders, facts)):
+            facts = _as_ourselves(facts)
+        return profile_of(permissions, limits, folders, facts, engine=self.engine, level=self.level)
 
     def start(
-        self, profile: Profile, command: Sequence[str], *, data: Path, inherit: int, output: int
+        self,
+        profile: Profile,
+        command: Sequence[str],
+        *,
+        data: Path,
+        inherit: int | Sequence[int],
+        output: int,
+        errors: int | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start ``command``; it inherits the descriptor ``inherit`` and writes to ``output``.
+        """Start ``command``; it inherits the descriptors ``inherit`` and writes to ``output``.
 
-        It dies with the thread that calls this. The data folder is made if it is missing.
+        What goes to its standard error goes to ``errors`` if given, else to ``output`` too. It
+        dies with the thread that calls this. The data folder is made if it is missing. With the
+        engine ``namespaces`` the command confines itself (``confine.apply``).
         """
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if profile.confinement.uid:
             give(data, profile.confinement.uid)
-        if not profile.isolated:
-            return _spawn(command, (inherit,), output)
+        handed = (inherit,) if isinstance(inherit, int) else tuple(inherit)
+        outputs = (output, output if errors is None else errors)
+        if not profile.brokered:
+            return self._spawn(profile, command, handed, outputs, {})
+        broker = Broker(profile.granted, lookup=self._lookup, secrets=self._secrets)
+        number = broker.child.fileno()
+        try:
+            process = self._spawn(
+                profile, command, (*handed, number), outputs, {VARIABLE: str(number)}
+            )
+        except OSError:
+            broker.close()
+            raise
+        finally:
+            broker.child.close()
+        self._brokers[process] = broker
+        return process
+
+    def broker_of(self, process: subprocess.Popen[bytes]) -> Broker | None:
+        """The broker of a process that was started here, if it was given one."""
+        return self._brokers.get(process)
+
+    def _spawn(
+        self,
+        profile: Profile,
+        command: Sequence[str],
+        handed: tuple[int, ...],
+        outputs: tuple[int, int],
+        environ: Mapping[str, str],
+    ) -> subprocess.Popen[bytes]:
+        """Start the command, by bubblewrap where that is the engine."""
+        if profile.engine != "bubblewrap":
+            return _spawn(command, handed, outputs, environ)
         options = _as_file(bubblewrap.arguments(profile))
         try:
-            wrapped = [self.program, "--args", str(options), "--", *command]
-            return _spawn(wrapped, (inherit, options), output)
+            program = self._abilities.bubblewrap
+            wrapped = [program, "--args", str(options), "--", *command]
+            return _spawn(wrapped, (*handed, options), outputs, environ)
         finally:
             os.close(options)
 
 
-def find_sandbox() -> tuple[str, str]:
-    """The working ``bwrap`` and no reason, or none and why."""
-    if sys.platform != "linux":
-        return "", "there is none for this system yet"
-    if is_root() and not plugin_user("any", mapped_users()):
-        return "", "root has no other user here to let a plugin be"
-    return bubblewrap.find()
+_NOTHING = Abilities(system=sys.platform, processor="")
 
 
-def facts(owner: str) -> Machine:
-    """What a profile has to know about this machine; ``owner`` tells whose data it is for."""
-    links = {
-        path: str(Path(path).readlink())
-        for path in SYSTEM_LIBRARIES
-        if Path(path).is_symlink() and Path(path).parent == Path("/")
-    }
-    return Machine(
-        system=sys.platform,
-        processor=platform.machine(),
-        python=interpreter_files(),
-        links=links,
-        uid=plugin_user(owner, mapped_users()) if is_root() else 0,
+def _next_best(level: Level, abilities: Abilities) -> Level:
+    """The closest level below ``level`` that this machine can keep."""
+    below = LEVELS[: LEVELS.index(level)]
+    return next((one for one in reversed(below) if not missing(one, abilities)), "minimal")
+
+
+def _warning(wanted: Level, found: Level, reason: str) -> str:
+    """What it means that a level cannot be had, for the person who decides."""
+    if found != "minimal":
+        return f"Plugins run at the level '{found}', not '{wanted}' ({reason})."
+    return (
+        f"Plugins run without a sandbox ({reason}): they can read and write what"
+        f" {'root can: everything' if is_root() else 'you can'}."
     )
 
 
-def interpreter() -> str:
-    """The real path of the interpreter, outside of any virtual environment."""
-    base = getattr(sys, "_base_executable", "") or sys.executable
-    return os.path.realpath(base)
+def _as_ourselves(facts: Machine) -> Machine:
+    """A plugin that cannot be a user of its own, because that user could not reach its files."""
+    import msgspec
+
+    return msgspec.structs.replace(facts, uid=0)
 
 
-def interpreter_files() -> tuple[str, ...]:
-    """What the interpreter needs to start: itself, its library, its standard library."""
-    own = {sys.base_prefix, os.path.realpath(sys.base_prefix)} - {"/", "/usr", "/usr/local"}
-    places = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
-    parts = {sysconfig.get_path(name, vars=places) for name in ("stdlib", "platstdlib")}
-    outside = {
-        path
-        for path in {interpreter(), *parts}
-        if not any(Path(path).is_relative_to(prefix) for prefix in own)
-    }
-    return tuple(sorted(own | outside))
+def find_sandbox() -> tuple[str, str]:
+    """What makes a sandbox here and no reason, or nothing and why."""
+    found = look()
+    reason = missing("strict", found)
+    return ("", reason) if reason else (engine_for("strict", found), "")
 
 
-def _needed(folders: Folders, machine: Machine) -> tuple[str, ...]:
+def _needed(folders: Folders, facts: Machine) -> tuple[str, ...]:
     """Every path that the plugin's user must be able to come to without mounts."""
-    return (*folders.code, *folders.sdk, folders.data, *machine.python)
+    return (*folders.code, *folders.sdk, folders.data, *facts.python)
 
 
 def _as_file(words: Sequence[str]) -> int:
@@ -153,15 +201,18 @@ def _as_file(words: Sequence[str]) -> int:
 
 
 def _spawn(
-    command: Sequence[str], inherit: tuple[int, ...], output: int
+    command: Sequence[str],
+    inherit: tuple[int, ...],
+    outputs: tuple[int, int],
+    environ: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     """A process with an empty environment, no descriptors but those, in a session of its own."""
     return subprocess.Popen(
         command,
-        env={"MALLOC_ARENA_MAX": "1"},  # else each thread's heap eats the limit on memory
+        env={**ENVIRONMENT, **environ},
         stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
+        stdout=outputs[0],
+        stderr=outputs[1],
         pass_fds=inherit,
         cwd="/",
         start_new_session=True,
@@ -184,7 +235,7 @@ class Process(Protocol):
 
 def end_tree(process: Process) -> None:
     """Kill ``process`` and all that came of it; they are gone on return (or after GONE_WITHIN)."""
-    family = _descendants(process.pid)
+    family = descendants(process.pid)
     watched = [_watch(pid) for pid in family]
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -196,19 +247,6 @@ def end_tree(process: Process) -> None:
     deadline = time.monotonic() + GONE_WITHIN
     for descriptor in filter(None, watched):
         _wait_gone(descriptor, deadline)
-
-
-def _descendants(pid: int) -> list[int]:
-    """The process ids of all children of ``pid`` and theirs (Linux; elsewhere none are known)."""
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                children = [int(word) for word in path.read_text().split()]
-                found += children
-                waiting += children
-    return found
 
 
 def _watch(pid: int) -> int | None:
