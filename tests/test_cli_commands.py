@@ -78,6 +78,7 @@ DOCUMENTS = {
     "index path": "index path lamp",
     "index export": "index export registry.git public",
     "index verify": "index verify public",
+    "sandbox exec": "sandbox exec script.py",
     "config list": "config list",
     "config get": "config get timeout",
     "config set": "config set timeout 3",
@@ -110,6 +111,7 @@ def test_every_command_prints_one_document(
     (lit.root / "heimnetz.yaml").write_text("format: 1\nplugins:\n  lamp: '>=1'\n", "utf-8")
     make_wheel(lit.root / "dist", "lamp", "2.0.0")
     write_project(lit.root / "project")
+    (lit.root / "script.py").write_text("print(1)\n", "utf-8")
     for line in PREPARED.get(words, ()):
         lit.do(line)
     found = lit.json(DOCUMENTS[words])

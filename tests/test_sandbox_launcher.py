@@ -12,6 +12,7 @@ import pytest
 
 from heimnetz_git.errors import SandboxUnavailable
 from heimnetz_git.sandbox.launcher import Launcher, end_tree
+from heimnetz_git.sandbox.levels import Abilities
 from heimnetz_git.sandbox.users import RANGES, give, plugin_user, reachable
 from tests.pluginkit import alive, family
 
@@ -19,24 +20,30 @@ EVERYBODY = [(0, 1 << 32)]
 CONTAINER = [(0, 65_536)]
 
 
-def nowhere() -> tuple[str, str]:
-    """A machine without bubblewrap."""
-    return "", "bubblewrap is not installed"
+def nowhere() -> Abilities:
+    """A machine that forbids namespaces, without bubblewrap and Landlock."""
+    return Abilities(
+        system="linux",
+        processor="x86_64",
+        seccomp=True,
+        users=True,
+        reasons={"namespaces": "user namespaces are forbidden"},
+    )
 
 
 def test_without_a_sandbox_auto_warns_and_goes_on() -> None:
     """The warning says why, and what that means."""
     said: list[str] = []
-    launcher = Launcher("auto", on_warning=said.append, find=nowhere)
+    launcher = Launcher("auto", on_warning=said.append, abilities=nowhere)
     assert not launcher.isolated
     assert len(said) == 1
-    assert "bubblewrap is not installed" in said[0]
+    assert "user namespaces are forbidden" in said[0]
 
 
 def test_without_a_sandbox_required_refuses() -> None:
     """With the reason, and what to install."""
-    with pytest.raises(SandboxUnavailable, match="bubblewrap is not installed") as caught:
-        Launcher("required", find=nowhere)
+    with pytest.raises(SandboxUnavailable, match="user namespaces are forbidden") as caught:
+        Launcher("required", abilities=nowhere)
     assert "apt install bubblewrap" in caught.value.hint
 
 
@@ -44,10 +51,10 @@ def test_off_never_looks_for_one() -> None:
     """Off is off, and is said too."""
     said: list[str] = []
 
-    def never() -> tuple[str, str]:
+    def never() -> Abilities:
         raise AssertionError
 
-    assert not Launcher("off", on_warning=said.append, find=never).isolated
+    assert not Launcher("off", on_warning=said.append, abilities=never).isolated
     assert "switched off" in said[0]
 
 

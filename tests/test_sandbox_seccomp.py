@@ -7,8 +7,18 @@ import struct
 
 import pytest
 
-from heimnetz_git.sandbox.seccomp import AUDIT_ARCH, Sockets, program
-from heimnetz_git.sandbox.syscalls import ABSENT, MACHINES, NUMBERS, PROCESSES, REFUSED
+from heimnetz_git.sandbox.seccomp import AUDIT_ARCH, Calls, Sockets, program
+from heimnetz_git.sandbox.syscalls import (
+    ABSENT,
+    ALLOWED,
+    HARDENED,
+    MACHINES,
+    NETWORK,
+    NEWEST,
+    NUMBERS,
+    PROCESSES,
+    REFUSED,
+)
 
 ALLOW, KILL = "allow", "kill"
 NONE = Sockets()
@@ -47,11 +57,15 @@ def ask(
     machine: str,
     name: str,
     *arguments: int,
-    sockets: Sockets = NONE,
+    sockets: Sockets | None = NONE,
     processes: bool = False,
+    closed: bool = False,
 ) -> str | int:
     """What the filter of a machine says to a call by name."""
-    code = program(machine, sockets=sockets, processes=processes)
+    hardened = sockets is None
+    code = program(
+        machine, Calls(sockets=sockets, processes=processes, hardened=hardened, closed=closed)
+    )
     number = NUMBERS[name][MACHINES[machine]]
     return verdict(code, AUDIT_ARCH[machine], number, *arguments)
 
@@ -70,8 +84,8 @@ def test_every_call_on_the_lists_is_refused(machine: str) -> None:
 def test_ordinary_calls_pass(machine: str) -> None:
     """Reading, writing, memory, time: whatever is not listed."""
     listed = {numbers[MACHINES[machine]] for numbers in NUMBERS.values()}
-    code = program(machine, sockets=NONE, processes=False)
-    for number in set(range(462)) - listed:
+    code = program(machine, Calls(sockets=NONE, hardened=False))
+    for number in set(range(NEWEST)) - listed:
         assert verdict(code, AUDIT_ARCH[machine], number) == ALLOW
 
 
@@ -132,11 +146,67 @@ def test_one_may_lower_ones_own_limits_only(machine: str) -> None:
 
 def test_another_architecture_is_killed() -> None:
     """32-bit calls have other numbers; x32 ones a bit that is refused."""
-    code = program("x86_64", sockets=NONE, processes=True)
+    code = program("x86_64", Calls(processes=True))
     assert verdict(code, 0x40000003, 1) == KILL
     assert verdict(code, AUDIT_ARCH["x86_64"], 0x40000000 | 1) == errno.ENOSYS
 
 
 def test_an_unknown_machine_has_no_filter() -> None:
     """No numbers, no filter: the profile says so."""
-    assert program("riscv64", sockets=NONE, processes=False) == b""
+    assert program("riscv64", Calls()) == b""
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_from_standard_on_sockets_come_ready_made(machine: str) -> None:
+    """Nothing can be connected or bound, not even by sending; pairs of local sockets work."""
+    for name in NETWORK:
+        assert ask(machine, name, 3, sockets=None) == errno.EACCES
+    assert ask(machine, "socket", 2, 1, 0, sockets=None) == errno.EACCES
+    assert ask(machine, "sendto", 3, 0, 0, 0x20000000, sockets=None) == errno.EPERM
+    assert ask(machine, "sendto", 3, 0, 0, 0, sockets=None) == ALLOW
+    assert ask(machine, "sendmsg", 3, 0, 0x20000000, sockets=None) == errno.EPERM
+    assert ask(machine, "socketpair", 1, 1, 0, sockets=None) == ALLOW
+    assert ask(machine, "socketpair", 2, 1, 0, sockets=None) == errno.EACCES
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_from_standard_on_what_no_plugin_needs_is_refused(machine: str) -> None:
+    """Other users, owners of files, watching files; and files that lend their owner's rights."""
+    for name in HARDENED:
+        if NUMBERS[name][MACHINES[machine]] >= 0:
+            assert ask(machine, name, sockets=None) == errno.EPERM, name
+    assert ask(machine, "fchmod", 3, 0o4755, sockets=None) == errno.EPERM
+    assert ask(machine, "fchmod", 3, 0o755, sockets=None) == ALLOW
+    assert ask(machine, "openat", 0, 0, 0o101, 0o4755, sockets=None) == errno.EPERM
+    assert ask(machine, "openat", 0, 0, 0, 0o4755, sockets=None) == ALLOW
+    assert ask(machine, "fcntl", 3, 1031, sockets=None) == errno.EPERM
+    assert ask(machine, "prctl", 1, 0, sockets=None) == errno.EPERM
+    assert ask(machine, "prctl", 15, 0, sockets=None) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_at_maximum_only_calls_on_the_list_pass(machine: str) -> None:
+    """All others are refused, known or not."""
+    code = program(machine, Calls(closed=True))
+    column = MACHINES[machine]
+    listed = {NUMBERS[name][column] for name in ALLOWED}
+    for number in set(range(NEWEST + 100)) - listed:
+        assert verdict(code, AUDIT_ARCH[machine], number) != ALLOW
+    assert ask(machine, "read", 3, sockets=None, closed=True) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_at_maximum_no_code_is_made_in_memory(machine: str) -> None:
+    """Code comes from files, and is never writable."""
+    read, write, run, shared, private = 1, 2, 4, 0x20, 0x2
+    kinds = {
+        (read | write, private | shared): ALLOW,
+        (read | run, private): ALLOW,
+        (read | run, private | shared): errno.EPERM,
+        (read | write | run, private): errno.EPERM,
+    }
+    for (protection, flags), expected in kinds.items():
+        found = ask(machine, "mmap", 0, 4096, protection, flags, sockets=None, closed=True)
+        assert found == expected
+    assert ask(machine, "mprotect", 0, 4096, read | run, sockets=None, closed=True) == errno.EPERM
+    assert ask(machine, "mprotect", 0, 4096, read, sockets=None, closed=True) == ALLOW

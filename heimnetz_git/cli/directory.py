@@ -26,6 +26,7 @@ class Entry:
 
 
 GROUPS: dict[str, tuple[str, str]] = {
+    "sandbox": ("See, try and test how plugins are confined.", MACHINE),
     "index": ("Make, add and refresh the indexes that plugins come from.", MACHINE),
     "config": ("Read and change settings, and see where each comes from.", MACHINE),
     "registry": ("Check what a registry is asked to take.", REGISTRY),
@@ -114,6 +115,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("index export", "exporting", "index_export", "Write a registry as plain files.", MACHINE),
     Entry(
         "index verify", "exporting", "index_verify", "Recompute all that an export says.", MACHINE
+    ),
+    Entry(
+        "sandbox exec",
+        "sandbox",
+        "sandbox_exec",
+        "Run a Python script as a plugin would be run.",
+        MACHINE,
     ),
     Entry("config list", "operator", "config_list", "List every setting and its value.", MACHINE),
     Entry("config get", "operator", "config_get", "Print one setting.", MACHINE),

@@ -61,10 +61,6 @@ class Link:
         self.serve: Callable[[Call], None] = lambda _call: None
         self.on_cancel: Callable[[int], None] = lambda _number: None
 
-    def fileno(self) -> int:
-        """The descriptor of the connection."""
-        return self._connection.fileno()
-
     def send(self, message: FromPlugin) -> None:
         """Send a message. Raises ProtocolViolation if it is too large."""
         self._write(self._side.send(message))

@@ -53,7 +53,7 @@ def _live(link: Link, hello: Hello) -> None:
     """Everything between the first message and the last."""
     broker = descriptor_in(os.environ)
     os.environ.clear()
-    applied = apply(hello.confinement, (link.fileno(), broker))
+    applied = apply(hello.confinement, (link.connection.fileno(), broker))
     os.environ.update(hello.environment)
     link.send(Greeting(PROTOCOL, applied))
     go_online(broker)

@@ -86,9 +86,13 @@ class Launcher:
     ) -> Profile:
         """The profile of one plugin on this machine."""
         facts = machine(f"{name}\0{folders.data}", permissions.run)
-        if not self.isolated and facts.uid and not reachable(_needed(folders, facts)):
-            facts = _as_ourselves(facts)
-        return profile_of(permissions, limits, folders, facts, engine=self.engine, level=self.level)
+        engine = self.engine
+        if not engine and facts.uid and not reachable(_needed(folders, facts)):
+            if self._abilities.namespaces:
+                engine = "namespaces"  # more than the level promises, and less than root
+            else:
+                facts = _as_ourselves(facts)
+        return profile_of(permissions, limits, folders, facts, engine=engine, level=self.level)
 
     def start(
         self,

@@ -48,11 +48,15 @@ SHARED, TEMPORARY = "/dev/shm", "/tmp"  # noqa: S108  # in the sandbox, where th
 
 
 class Folders(msgspec.Struct, frozen=True):
-    """Absolute paths: the plugin's code (read-only), its data (writable), our own packages."""
+    """Absolute paths: the plugin's code (read-only), its data (writable), our own packages.
+
+    ``stand_ins`` are what is shown in the place of code that the plugin's user could not read.
+    """
 
     code: tuple[str, ...]
     data: str
     sdk: tuple[str, ...]
+    stand_ins: dict[str, str] = {}
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -90,7 +94,10 @@ def mounts_of(
     """
     disk = size_in_bytes(limits.disk)
     own = [
-        *(Mount("ro", path, path) for path in (*folders.code, *folders.sdk)),
+        *(
+            Mount("ro", path, folders.stand_ins.get(path, path))
+            for path in (*folders.code, *folders.sdk)
+        ),
         Mount("rw", folders.data, folders.data, noexec=noexec),
         Mount("proc", "/proc"),
         Mount("dev", "/dev"),

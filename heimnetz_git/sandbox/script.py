@@ -7,8 +7,9 @@ import selectors
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -36,13 +37,17 @@ REST_WITHIN = 0.2
 
 
 class Script(NamedTuple):
-    """A script: its text, path and arguments; absolute folders of its code, and of its data."""
+    """A script: its text, path and arguments; absolute folders of its code, and of its data.
+
+    ``stand_ins`` are shown in the place of what the plugin's user could not read.
+    """
 
     source: bytes
     path: str
     arguments: tuple[str, ...]
     code: tuple[str, ...]
     data: str
+    stand_ins: Mapping[str, str] = MappingProxyType({})
 
 
 class Bounds(NamedTuple):
@@ -82,7 +87,7 @@ def run_script(
     shown = script.code if any(_below(script.path, one) for one in script.code) else (
         *script.code, script.path
     )  # fmt: skip
-    folders = Folders(shown, script.data, tuple(map(str, own_packages())))
+    folders = Folders(shown, script.data, tuple(map(str, own_packages())), dict(script.stand_ins))
     profile = launcher.profile("script", permissions, limits, folders)
     return _Run(script, launcher, profile, bounds, on_output).run()
 

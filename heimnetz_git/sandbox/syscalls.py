@@ -204,5 +204,5 @@ ALLOWED = _names(
     "epoll_pwait2 eventfd eventfd2 timerfd_create timerfd_settime timerfd_gettime "
     "timer_create timer_settime timer_gettime timer_delete timer_getoverrun statfs fstatfs "
     "getpriority getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr close_range "
-    "splice tee mseal capget"
+    "splice tee mseal capget sched_setparam sched_setscheduler"
 )
