@@ -23,7 +23,7 @@ from heimnetz_git.cli.settings import PROJECT_FILE, read_project
 from heimnetz_git.cli.terms import Terms, parse_wishes, project_terms, terms_of
 from heimnetz_git.cli.user import DRY_RUN, YES
 from heimnetz_git.cli.words import count
-from heimnetz_git.errors import FileMissing, LockOutOfDate, printable
+from heimnetz_git.errors import FileMissing, LockOutOfDate, PluginNotFound, printable
 from heimnetz_git.model.config import Project
 from heimnetz_git.model.lock import Lock
 from heimnetz_git.model.names import plugin_name
@@ -84,6 +84,7 @@ def lock(
     anew = ALL in upgrade or frozenset(map(plugin_name, upgrade))
     request = _request(session, path, project, terms, upgrade=anew, kept=source is None)
     solved = _by_export(session, request, source) if source else _by_indexes(session, request)
+    _hold_known(request, solved)
     if explain is not None:
         return _explained(session, request, solved, plugin_name(explain))
     found = solved.lock
@@ -149,6 +150,20 @@ def _request(
     wanted = {plugin_name(name.rpartition("/")[2]): span for name, span in wishes(project).items()}
     request = request_of(session, wanted, locked=None, upgrade=upgrade, terms=terms)
     return msgspec.structs.replace(request, locked=_lock_of(path))
+
+
+def _hold_known(request: Request, solved: _Solved) -> None:
+    """Raises PluginNotFound for a plugin to upgrade that is neither locked nor chosen."""
+    import difflib
+
+    if isinstance(request.upgrade, bool):
+        return
+    locked = {plugin.name for plugin in request.locked.plugins} if request.locked else set()
+    known = locked | solved.resolution.versions.keys()
+    for name in sorted(request.upgrade - known):
+        close = difflib.get_close_matches(name, known, n=1)
+        guess = f" Did you mean '{close[0]}'?" if close else ""
+        raise PluginNotFound(f"The project has no plugin '{name}' to upgrade.{guess}", name=name)
 
 
 def _by_indexes(session: Session, request: Request) -> _Solved:

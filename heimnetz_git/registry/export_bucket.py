@@ -17,7 +17,7 @@ from heimnetz_git.storage.objectstore import ObjectStore, Stored, md5
 __all__ = ["ExportBucket", "headers_of"]
 
 _ROOM = 16 << 20  # bytes that wait at most
-_FEW = 64  # questions; beyond this one listing of everything is cheaper
+_FEW = 500  # questions; beyond this one listing of everything is cheaper
 _MOMENT = "max-age=60"
 _SOON = "max-age=300"
 _FOREVER = "public, max-age=31536000, immutable"

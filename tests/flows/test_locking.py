@@ -135,6 +135,7 @@ def test_one_plugin_is_upgraded_and_nothing_else_moves(machine: Machine) -> None
     project(machine, "{lamp: ''}")
     locked(machine, "--resolution", "lowest")
     assert locked(machine) == {"clock": "1.0.0", "lamp": "1.0.0"}
+    assert "Did you mean 'lamp'" in machine.refuse(3, "lock", "--upgrade", "lmap")["message"]
     assert locked(machine, "--upgrade", "lamp") == {"clock": "1.0.0", "lamp": "1.1.0"}
     project(machine, "{lamp: '<1.1', clock: ''}")
     assert locked(machine) == {"clock": "1.0.0", "lamp": "1.0.0"}
