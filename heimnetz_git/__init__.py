@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors
         PluginNotFound,
         PluginTimedOut,
     )
+    from heimnetz_git.host.aio import AsyncPluginManager
     from heimnetz_git.host.lifecycle import Restart
     from heimnetz_git.host.manager import PluginManager
     from heimnetz_git.host.plugin import BasePlugin, Context, every, health, on, operation
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors
 
 __all__ = [
     "AccessDenied",
+    "AsyncPluginManager",
     "BasePlugin",
     "Context",
     "HeimnetzError",
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncPluginManager": "heimnetz_git.host.aio",
     "BasePlugin": "heimnetz_git.host.plugin",
     "Context": "heimnetz_git.host.plugin",
     "LaunchSpec": "heimnetz_git.host.spec",

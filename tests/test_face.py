@@ -9,6 +9,7 @@ import heimnetz_git
 
 FACE = [
     "AccessDenied",
+    "AsyncPluginManager",
     "BasePlugin",
     "Context",
     "HeimnetzError",

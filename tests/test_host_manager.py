@@ -358,7 +358,8 @@ def test_a_plugin_that_misbehaves_gives_a_clear_error_and_leaves_no_process(
     """Whatever it does: one error, its process gone, others unharmed, and it can start again."""
     code, kind, words = FAULTS[fault]
     body = f"\n    @operation\n    def misbehave(self) -> Any:\n            {code}\n" + COUNTER
-    spec = plugin(tmp_path, body, limits=Limits(start="20s", call="1s"))
+    limit = "20s" if fault.startswith("floods") else "1s"
+    spec = plugin(tmp_path, body, limits=Limits(start="20s", call=limit))
     plugins = run(spec, plugin(tmp_path, COUNTER, name="other"))
     pids = family(plugins.pid("probe"))
     with pytest.raises(kind, match=words):

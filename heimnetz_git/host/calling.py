@@ -127,6 +127,10 @@ class Caller:
                 route.process.cancel(pending)
             self.count(name, operation, self.clock() - began, failed)
 
+    def finished(self, pending: Pending) -> None:
+        """Raise what a stream ended with, unless it ended well."""
+        outcome(pending)
+
     def item(self, route: Route, pending: Pending) -> Any:
         """The next item that has come, if it is what the plugin promises."""
         value = route.process.take(pending)

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from heimnetz_git.errors import HeimnetzError, PluginCrashed, PluginFailed, ProtocolViolation
@@ -22,6 +23,7 @@ __all__ = ["Connection", "Reader"]
 CHUNK = 1 << 16
 MOST_OPEN = 10_000
 MOST_UNSENT = 32 << 20
+LOOK_AFTER = 0.2
 STEAL_AFTER = 0.05
 """Seconds after which a thread that waits takes the reading over from an event loop."""
 
@@ -33,6 +35,12 @@ class Reader(Protocol):
 
     def here(self) -> bool:
         """Is this code run by that event loop's thread?"""
+
+    def gone(self) -> bool:
+        """Has the loop been closed, so that it reads no more?"""
+
+    def let_go(self, then: Callable[[], None]) -> None:
+        """Stop reading for good, then call ``then``; in its own time, from any thread."""
 
 
 class Connection:
@@ -67,6 +75,8 @@ class Connection:
         self._ended: HeimnetzError | Raised | None = None
         self._unsent = bytearray()
         self._writing = -1
+        self.loops: dict[int, Reader] = {}
+        """The event loops that read at times, by identity."""
         self._poll = select.poll()
         self._poll.register(own, select.POLLIN)
         hub.watch(own.fileno(), self._readable)
@@ -157,7 +167,17 @@ class Connection:
                 return False
             self._reader = reader
             self._hub.unwatch(self._socket.fileno())
-            return True
+        self._look_after(reader)
+        return True
+
+    def _look_after(self, reader: Reader) -> None:
+        """Take the reading back from a loop that was closed while it had it."""
+        if self._reader != reader or self._over:
+            return
+        if reader.gone():
+            self.release(reader)
+        else:
+            self._hub.later(LOOK_AFTER, lambda: self._look_after(reader))
 
     def release(self, reader: int | Reader) -> None:
         """Let the hub read again, if it was ``reader`` who did."""
@@ -210,13 +230,27 @@ class Connection:
                 self._hub.unwatch(self._writing)
                 os.close(self._writing)
                 self._writing = -1
-            self._socket.close()
+            self._close_socket()
         with self._lock:
             waiting = self._calls.drain()
         for pending in waiting:
             pending.settle(error)
 
     # Inside
+
+    def _close_socket(self) -> None:
+        """Close the socket, once no event loop has its number any more."""
+        holders = set(self.loops.values())
+        if not holders:
+            self._socket.close()
+
+        def left(reader: Reader) -> None:
+            holders.discard(reader)
+            if not holders:
+                self._socket.close()
+
+        for reader in tuple(holders):
+            reader.let_go(partial(left, reader))
 
     def _readable(self, _events: int) -> None:
         """The hub sees bytes."""

@@ -60,7 +60,8 @@ class PluginManager:
     (plugin, level of the logging module, line), ``on_event`` (``PLUGIN.event``, data). ``environ``
     is where granted variables are read. ``services`` are what plugins may ask of the host with the
     permission of that name. ``restart`` says what is done about crashes (None: nothing);
-    ``journal`` is a file that outlives this process; ``safe_mode`` runs essential plugins only.
+    ``journal`` is a file that outlives this process; ``safe_mode`` runs essential plugins only;
+    ``preload`` forks plugins from a process that has the SDK loaded (default: with two or more).
     May be used from several threads; ``AsyncPluginManager`` is the same for an event loop.
     """
 
@@ -77,6 +78,7 @@ class PluginManager:
         restart: Restart | None = Restart(),  # noqa: B008  # a frozen value
         journal: Path | None = None,
         safe_mode: bool = False,
+        preload: bool | None = None,
         now: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -85,7 +87,9 @@ class PluginManager:
         self._environ = os.environ if environ is None else environ
         self._services = dict(services or {})
         self._hub = Hub()
-        self._starter = Starter(self._launcher)
+        specs = tuple(specs)
+        preloads = len(specs) > 1 if preload is None else preload
+        self._starter = Starter(self._launcher, self._hub, preload=preloads)
         run = f"{os.getpid()}-{now():.6f}"
         self._journal = Journal(journal, run=run, now=now) if journal else None
         self._roster = Roster(
@@ -97,7 +101,7 @@ class PluginManager:
             chance=chance,
             activated=self._activated,
         )
-        self._caller = Caller(self._wake, self._hub.clock)
+        self.caller = Caller(self.wake, self._hub.clock)
         self._notices = Notices(
             self._hub,
             self._roster.records.values,
@@ -197,6 +201,7 @@ class PluginManager:
         """Stop plugins (default: all), last started first; none of their processes is left."""
         self._roster.stop(list(self._roster.records) if names is None else names)
         if names is None:
+            self._starter.close()
             self._hub.close()
 
     def close(self) -> None:
@@ -225,7 +230,7 @@ class PluginManager:
             self._roster.swap(spec, self._notices.ask_health, drain=patience)
         except Raised as raised:
             raise explain(raised.failure, spec) from None
-        self._caller.forget(spec.key)
+        self.caller.forget(spec.key)
 
     # Talking
 
@@ -237,10 +242,10 @@ class PluginManager:
         plugin that timed out or broke the protocol is gone afterwards; ``start`` starts it anew.
         """
         try:
-            return self._caller.call(name, operation, as_plain(params), Chain.new())
+            return self.caller.call(name, operation, as_plain(params), Chain.new())
         except Raised as raised:
             spec = self._roster.get(name).spec
-            raise self._caller.explained(raised, spec, operation) from None
+            raise self.caller.explained(raised, spec, operation) from None
 
     def stream(self, name: str, operation: str, /, **params: Any) -> Iterator[Any]:
         """The items of an operation that streams, as they come; close it to cancel the rest.
@@ -248,10 +253,10 @@ class PluginManager:
         The plugin is never more than a window of items ahead. Raises as ``call`` does.
         """
         try:
-            yield from self._caller.stream(name, operation, as_plain(params), Chain.new())
+            yield from self.caller.stream(name, operation, as_plain(params), Chain.new())
         except Raised as raised:
             spec = self._roster.get(name).spec
-            raise self._caller.explained(raised, spec, operation) from None
+            raise self.caller.explained(raised, spec, operation) from None
 
     def emit(self, event: str, /, **data: Any) -> None:
         """Tell the plugins that listen that something happened; returns at once."""
@@ -268,6 +273,18 @@ class PluginManager:
         except HeimnetzError as error:
             record.lifecycle.health = str(error)
         return record.lifecycle.health
+
+    def wake(self, name: str) -> Managed:
+        """A plugin that is about to be called: started now if it waited for that."""
+        record = self._roster.get(name)
+        if not record.running and "operation" in record.spec.activation:
+            self._roster.start([name])
+        return record
+
+    def awake(self, name: str) -> bool:
+        """Can a plugin be called without being started first?"""
+        record = self._roster.get(name)
+        return record.running or "operation" not in record.spec.activation
 
     # Inside
 
@@ -302,19 +319,12 @@ class PluginManager:
 
     def _activated(self, record: Managed) -> None:
         """A plugin begins to serve."""
-        self._caller.forget(record.spec.key)
+        self.caller.forget(record.spec.key)
         self._notices.begin(record)
 
     def _started(self, name: str) -> Managed:
         """A plugin by name. Raises PluginNotFound."""
         return self._roster.get(name)
-
-    def _wake(self, name: str) -> Managed:
-        """A plugin that is called: started now if it waited for that."""
-        record = self._roster.get(name)
-        if not record.running and "operation" in record.spec.activation:
-            self._roster.start([name])
-        return record
 
     def _wake_aside(self, name: str) -> None:
         """Start a plugin without waiting for it."""
@@ -338,7 +348,7 @@ class PluginManager:
                 plugin=caller.key,
                 wanted=f"requires.{printable(message.plugin)}",
             )
-        return self._caller.call(
+        return self.caller.call(
             message.plugin, message.operation, message.params, chain.then(caller.key)
         )
 
@@ -378,11 +388,11 @@ class PluginManager:
             processes=used.processes,
             generation=record.generation,
             restarts=life.restarts,
-            denials=self._caller.denials.get(name, 0),
-            cached=self._caller.cached.get(name, 0),
+            denials=self.caller.denials.get(name, 0),
+            cached=self.caller.cached.get(name, 0),
             operations={
                 operation: summary(tally)
-                for operation, tally in sorted(self._caller.tallies.get(name, {}).items())
+                for operation, tally in sorted(self.caller.tallies.get(name, {}).items())
             },
         )
 
@@ -404,7 +414,7 @@ def describe(
     hub = Hub()
     process = PluginProcess(
         spec,
-        Starter(Launcher(sandbox, on_warning=on_warning or _warn)),
+        Starter(Launcher(sandbox, on_warning=on_warning or _warn), hub, preload=False),
         hub,
         Links(_route_nowhere, lambda _plugin, _level, _line: None),
         environ={},

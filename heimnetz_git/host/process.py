@@ -413,7 +413,9 @@ class PluginProcess:
         started = self._started
         if started is None:
             return "it was not started"
-        status = started.status(EXIT_STATUS_WITHIN) if self.ended is None else "killed"
+        status = "killed"
+        if self.ended is None and not self.stopping:
+            status = started.status(EXIT_STATUS_WITHIN)
         started.end()
         self._hub.unwatch(self._out)
         self._hub.wait_for_turn()  # it may be reading just now

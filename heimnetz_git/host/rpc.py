@@ -100,12 +100,16 @@ def _refuse_extension(code: int, _data: memoryview) -> Any:
     raise ValueError(f"extension type {code}")
 
 
+# Made once: each takes more than a millisecond, and a forked plugin has them from its zygote.
+_from_plugin = msgspec.msgpack.Decoder(FromPlugin, ext_hook=_refuse_extension)
+_from_host = msgspec.msgpack.Decoder(FromHost, ext_hook=_refuse_extension)
+
+
 class HostSide(_Side[FromPlugin]):
     """The host's end: sends Hello, Call, HostResult and Stop."""
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
-        decoder = msgspec.msgpack.Decoder(FromPlugin, ext_hook=_refuse_extension)
-        super().__init__(decoder, max_frame)
+        super().__init__(_from_plugin, max_frame)
         self.calls: dict[int, int] = {}
         """The open calls, and how many more items each may send."""
         self.host_calls: set[int] = set()
@@ -218,8 +222,7 @@ class PluginSide(_Side[FromHost]):
     """The plugin's end: sends Greeting, Ready, Result, Error, Log and HostCall."""
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
-        decoder = msgspec.msgpack.Decoder(FromHost, ext_hook=_refuse_extension)
-        super().__init__(decoder, max_frame)
+        super().__init__(_from_host, max_frame)
         self._last = 0
         self._waiting: set[int] = set()
 

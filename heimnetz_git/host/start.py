@@ -11,7 +11,7 @@ from heimnetz_git.sandbox.interpreter import FLAGS, interpreter, own_packages
 from heimnetz_git.sandbox.launcher import Launcher
 from heimnetz_git.sandbox.profile import Folders, Profile
 
-__all__ = ["command_for", "describe_status", "hello_for", "profile_for"]
+__all__ = ["FLAGS", "command_for", "describe_status", "hello_for", "own_packages", "profile_for"]
 
 BOOTSTRAP = (
     "import sys; sys.path += sys.argv[2:]; from heimnetz_git.host.worker import main;"

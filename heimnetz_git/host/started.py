@@ -6,33 +6,19 @@ import os
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 from heimnetz_git.host.hub import Hub
 from heimnetz_git.host.start import describe_status
-from heimnetz_git.sandbox.launcher import end_tree
+from heimnetz_git.host.zygote import ZygoteChild
+from heimnetz_git.sandbox.launcher import Process, end_tree
 
-__all__ = ["Child", "Started"]
-
-
-class Child(Protocol):
-    """What is needed of a process, whoever started it: ``subprocess.Popen`` is one."""
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit status, negative for a signal. Raises subprocess.TimeoutExpired."""
-
-    def kill(self) -> None:
-        """Kill it, if it still runs."""
+__all__ = ["Started"]
 
 
 class Started:
     """One process, from its start on."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Process) -> None:
         self.pid = child.pid
         self._child = child
         self._hub: Hub | None = None
@@ -43,7 +29,8 @@ class Started:
         if not hasattr(os, "pidfd_open"):
             return
         with suppress(OSError):
-            self._descriptor = os.pidfd_open(self.pid)
+            known = self._child.descriptor if isinstance(self._child, ZygoteChild) else -1
+            self._descriptor = os.dup(known) if known >= 0 else os.pidfd_open(self.pid)
             self._hub = hub
             hub.watch(self._descriptor, lambda _events: self._noticed(ended))
 
@@ -68,3 +55,5 @@ class Started:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+        if isinstance(self._child, ZygoteChild):
+            self._child.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,9 @@ from heimnetz_git.sandbox.online import descriptor_in, go_online
 
 __all__ = ["main"]
 
+PATIENCE = 1.0
+"""Seconds that a process which has done waits for its host to end it and all that came of it."""
+
 
 def main(descriptor: int, own_paths: list[str]) -> None:
     """Serve the host at the other end of the socket ``descriptor`` until it says stop.
@@ -46,6 +50,8 @@ def main(descriptor: int, own_paths: list[str]) -> None:
             _live(link, hello)
     with suppress(OSError, ValueError):
         sys.stdout.flush()
+        link.connection.shutdown(socket.SHUT_RDWR)
+        time.sleep(PATIENCE)  # to be killed, while all that was started here can still be found
     os._exit(0)  # threads that the plugin left running must not keep the process alive
 
 

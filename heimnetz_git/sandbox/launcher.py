@@ -28,7 +28,7 @@ from heimnetz_git.sandbox.profile import Profile, profile_of
 from heimnetz_git.sandbox.users import give, is_root, reachable
 from heimnetz_git.sandbox.watch import descendants
 
-__all__ = ["Launcher", "Mode", "end_tree", "find_sandbox", "interpreter"]
+__all__ = ["Fork", "Launcher", "Mode", "Process", "end_tree", "find_sandbox", "interpreter"]
 
 Mode = Literal["auto", "required", "off"]
 
@@ -40,6 +40,27 @@ ENVIRONMENT: Mapping[str, str] = {
     "MALLOC_ARENA_MAX": "1",  # else each thread's heap eats the limit on memory
     "OPENBLAS_NUM_THREADS": "1",  # likewise, and there is one plugin's share of the processors
 }
+
+
+class Process(Protocol):
+    """What is needed of a process, whoever made it: ``subprocess.Popen`` is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, still its own."""
+
+    def kill(self) -> None:
+        """Kill it, if it still runs."""
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, negative for a signal. Raises subprocess.TimeoutExpired."""
+
+
+Fork = Callable[[tuple[int, ...], tuple[int, int], Mapping[str, str]], Process]
+"""From descriptors to inherit, those for output and errors, and variables, to a process."""
 
 
 class Launcher:
@@ -66,7 +87,7 @@ class Launcher:
         self.level: Level = "minimal"
         self._secrets = secrets
         self._lookup = lookup
-        self._brokers: WeakKeyDictionary[subprocess.Popen[bytes], Broker] = WeakKeyDictionary()
+        self._brokers: WeakKeyDictionary[Process, Broker] = WeakKeyDictionary()
         self._abilities = _NOTHING if mode == "off" else abilities()
         reason = "it is switched off" if mode == "off" else missing(level, self._abilities)
         if not reason:
@@ -103,12 +124,16 @@ class Launcher:
         inherit: int | Sequence[int],
         output: int,
         errors: int | None = None,
-    ) -> subprocess.Popen[bytes]:
+        fork: Fork | None = None,
+    ) -> Process:
         """Start ``command``; it inherits the descriptors ``inherit`` and writes to ``output``.
 
         What goes to its standard error goes to ``errors`` if given, else to ``output`` too. It
         dies with the thread that calls this. The data folder is made if it is missing. With the
         engine ``namespaces`` the command confines itself (``confine.apply``).
+
+        ``fork`` makes a process that does the same without executing anything: it is used where the
+        process confines itself.
         """
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if profile.confinement.uid:
@@ -116,12 +141,12 @@ class Launcher:
         handed = (inherit,) if isinstance(inherit, int) else tuple(inherit)
         outputs = (output, output if errors is None else errors)
         if not profile.brokered:
-            return self._spawn(profile, command, handed, outputs, {})
+            return self._spawn(profile, command, handed, outputs, {}, fork)
         broker = Broker(profile.granted, lookup=self._lookup, secrets=self._secrets)
         number = broker.child.fileno()
         try:
             process = self._spawn(
-                profile, command, (*handed, number), outputs, {VARIABLE: str(number)}
+                profile, command, (*handed, number), outputs, {VARIABLE: str(number)}, fork
             )
         except OSError:
             broker.close()
@@ -131,19 +156,22 @@ class Launcher:
         self._brokers[process] = broker
         return process
 
-    def broker_of(self, process: subprocess.Popen[bytes]) -> Broker | None:
+    def broker_of(self, process: Process) -> Broker | None:
         """The broker of a process that was started here, if it was given one."""
         return self._brokers.get(process)
 
-    def _spawn(
+    def _spawn(  # noqa: PLR0917  # what start has gathered
         self,
         profile: Profile,
         command: Sequence[str],
         handed: tuple[int, ...],
         outputs: tuple[int, int],
         environ: Mapping[str, str],
-    ) -> subprocess.Popen[bytes]:
+        fork: Fork | None,
+    ) -> Process:
         """Start the command, by bubblewrap where that is the engine."""
+        if profile.engine != "bubblewrap" and fork is not None:
+            return fork(handed, outputs, environ)
         if profile.engine != "bubblewrap":
             return _spawn(command, handed, outputs, environ)
         options = _as_file(bubblewrap.arguments(profile))
@@ -221,20 +249,6 @@ def _spawn(
         cwd="/",
         start_new_session=True,
     )
-
-
-class Process(Protocol):
-    """What ``end_tree`` needs of a process: ``subprocess.Popen`` has it."""
-
-    @property
-    def pid(self) -> int:
-        """Its number, still its own."""
-
-    def kill(self) -> None:
-        """Kill it, if it still runs."""
-
-    def wait(self) -> int:
-        """Wait until it has ended."""
 
 
 def end_tree(process: Process) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from heimnetz_git.errors import SandboxUnavailable, printable
 from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.permission import Permissions
 from heimnetz_git.sandbox.interpreter import FLAGS, interpreter, own_packages
-from heimnetz_git.sandbox.launcher import Launcher, end_tree
+from heimnetz_git.sandbox.launcher import Launcher, Process, end_tree
 from heimnetz_git.sandbox.layout import Folders
 from heimnetz_git.sandbox.profile import Profile
 from heimnetz_git.sandbox.runner import GO, Plan, Report, receive, send
@@ -144,9 +143,7 @@ class _Run:
             for end in (out, err):
                 os.close(end)
 
-    def _start(
-        self, child: socket.socket, child_out: int, child_err: int
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, child: socket.socket, child_out: int, child_err: int) -> Process:
         """The process, which waits for its plan."""
         parents = dict.fromkeys(str(path.parent) for path in own_packages())
         command = [interpreter(), *FLAGS, "-c", BOOTSTRAP, str(child.fileno()), *parents]
@@ -200,7 +197,7 @@ class _Run:
             folder=script.data,
         )
 
-    def _serve(self, process: subprocess.Popen[bytes], ends: dict[int, int]) -> str:
+    def _serve(self, process: Process, ends: dict[int, int]) -> str:
         """Forward what it prints until it ends; why it was stopped, if it was."""
         watch = Watch(process.pid, self._script.data, self._profile.limits)
         looked = 0.0
