@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from heimnetz_git.cli.directory import COMMANDS
+from heimnetz_git.model.layout import ALLOWED_SIGNERS, POLICY
+from heimnetz_git.model.registry import Policy
+from heimnetz_git.storage import yamlfile
+from heimnetz_git.storage.repo import Repository
+from tests.attacks.kit import new_key
 from tests.clikit import LAN, World, copy_of, make_world
+from tests.gitkit import put
 from tests.wheelkit import make_wheel
 
 
@@ -69,6 +75,8 @@ DOCUMENTS = {
     "merge": "merge registry.git --all",
     "registry check": "registry check registry.git --base main --head main",
     "registry receive": "registry receive registry.git",
+    "registry shell": "registry shell . --user ada",
+    "approve": "approve submit/lamp/2.0.0 --override unproven --sign key --to registry.git",
     "index init": "index init other.git",
     "index add": "index add other registry.git --priority -1",
     "index list": "index list",
@@ -90,6 +98,7 @@ YANK = "yank clock 1.0.0 --reason broken --to registry.git"
 DECIDE = "--override facts-unproven --override newest-yanked --override plugin-broken"
 PYLOCK = "lock --format pylock --base-url https://plugins.example.org --output pylock.toml"
 PREPARED = {
+    "approve": ("publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",),
     "import-pylock": (PYLOCK,),
     "index verify": ("index export registry.git public",),
     "unyank": (YANK, f"merge registry.git --all {DECIDE}"),
@@ -112,10 +121,23 @@ def test_every_command_prints_one_document(
     make_wheel(lit.root / "dist", "lamp", "2.0.0")
     write_project(lit.root / "project")
     (lit.root / "script.py").write_text("print(1)\n", "utf-8")
+    if words == "approve":
+        name_maintainer(lit.root / "registry.git", lit.root / "key")
+    monkeypatch.setenv("SSH_ORIGINAL_COMMAND", "git-upload-pack registry.git")
     for line in PREPARED.get(words, ()):
         lit.do(line)
     found = lit.json(DOCUMENTS[words])
     assert found["schema"] == f"heimnetz-git/{words.replace(' ', '-')}/1", found
+
+
+def name_maintainer(registry: Path, key: Path) -> None:
+    """A maintainer of the registry, whose private key lies in a file."""
+    private, line = new_key()
+    key.write_bytes(private)
+    policy = Policy(format=1, maintainers=("max",))
+    files = {ALLOWED_SIGNERS: f"max {line}".encode(), POLICY: yamlfile.dump(policy)}
+    with Repository.open(registry) as repo:
+        put(repo, files)
 
 
 def write_project(root: Path) -> None:

@@ -182,7 +182,7 @@ def test_what_a_rule_holds_waits_for_its_override(shop: Shop) -> None:
             with pytest.raises(SubmissionRefused):
                 merge(repo, made, when=WHEN, author=MAX, override=rules, by=by)
         done = merge(repo, made, when=WHEN, author=MAX, override=("name-similar",), by="max")
-        assert "Override: name-similar by max\n" in repo.commit_message(done.commit)
+        assert "Override: name-similar by max, unproven\n" in repo.commit_message(done.commit)
 
 
 def test_policy_says_who_overrides_what(shop: Shop) -> None:

@@ -95,6 +95,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(
         "merge", "maintainer", "merge", "Check submissions once more and take them in.", REGISTRY
     ),
+    Entry("approve", "deciding", "approve", "Decide from afar what a rule holds.", REGISTRY),
     Entry(
         "registry check",
         "maintainer",
@@ -104,6 +105,13 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry(
         "registry receive", "maintainer", "registry_receive", "Judge a push, as a hook.", REGISTRY
+    ),
+    Entry(
+        "registry shell",
+        "deciding",
+        "registry_shell",
+        "Serve one SSH key's git commands, and nothing else.",
+        REGISTRY,
     ),
     Entry("index init", "indexes", "index_init", "Make a new registry.", MACHINE),
     Entry("index add", "indexes", "index_add", "Add an index and fetch it.", MACHINE),

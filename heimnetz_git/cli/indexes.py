@@ -54,6 +54,7 @@ def index_init(
     Any Git host can serve it.
     """
     import sys
+    from secrets import token_hex
     from uuid import uuid4
 
     from heimnetz_git.registry.create import create
@@ -69,7 +70,7 @@ def index_init(
         tree=session.existing(tree) if tree else None,
     )
     if hook:
-        install_hook(target, (sys.executable, "-m", "heimnetz_git"))
+        install_hook(target, (sys.executable, "-m", "heimnetz_git"), seed=token_hex(20))
     said = f"Made the registry {created.id} in {printable(path, longest=400)}."
     return Answer({"created": created}, [said], narrates=True)
 

@@ -14,7 +14,13 @@ from heimnetz_git.cli.author import fail_on as fail_on_option
 from heimnetz_git.cli.author import findings_answer
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer, plain
-from heimnetz_git.cli.publishing import chosen_driver, driver_options, reachable
+from heimnetz_git.cli.publishing import (
+    chosen_driver,
+    driver_options,
+    key_of,
+    reachable,
+    sign_option,
+)
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.terminal import table
 from heimnetz_git.errors import SubmissionNotFound, UsageError, printable
@@ -77,12 +83,14 @@ def _details(one: Standing) -> dict[str, Any]:
 @click.option("--auto", is_flag=True, help="Every one that needs nobody's word, by policy.yaml.")
 @click.option("--override", multiple=True, metavar="RULE", help="Decide what this rule holds.")
 @click.option("--by", default="", metavar="NAME", help="The maintainer who decides.")
+@sign_option
 def merge(session: Session, registry: str, branches: tuple[str, ...], **options: Any) -> Answer:
     """Check submissions once more and take them in.
 
     PATH is the registry's bare repository. Each submission becomes one commit on main, with the
     registry's own record of it; the first that breaks the law ends it. With --auto those that are
-    ready become few commits, and the rest is listed with what it waits for.
+    ready become few commits, and the rest is listed with what it waits for. --sign signs the
+    commit, and proves who decides what a rule holds.
     """
     from heimnetz_git.registry.submission import merge as take
     from heimnetz_git.storage.repo import Repository
@@ -91,7 +99,7 @@ def merge(session: Session, registry: str, branches: tuple[str, ...], **options:
     if bool(branches) + auto + everything != 1:
         raise UsageError("Say which submission to merge, or --all, or --auto.")
     if auto:
-        return _merge_ready(session, registry, options["override"])
+        return _merge_ready(session, registry, options["override"], options["sign"])
     merged = []
     with Repository.open(session.existing(registry)) as repository:
         for submission in _wanted(session, registry, branches, everything=everything):
@@ -101,21 +109,34 @@ def merge(session: Session, registry: str, branches: tuple[str, ...], **options:
                 when=session.now(),
                 author=session.author(),
                 override=options["override"],
-                by=options["by"] or session.environ.get("GIT_AUTHOR_NAME", ""),
+                by=options["by"] or _whoever(session, options["sign"]),
+                key=key_of(session, options["sign"]),
             )
             merged.append(done)
     lines = [f"Merged {one.title} as {one.commit[:12]}." for one in merged]
     return Answer({"merged": merged}, lines or ["Nothing waits."], narrates=True)
 
 
-def _merge_ready(session: Session, registry: str, override: tuple[str, ...]) -> Answer:
+def _whoever(session: Session, sign: str | None) -> str:
+    """Who merges when nobody says: the key tells, or else Git's own variable."""
+    return "" if sign else session.environ.get("GIT_AUTHOR_NAME", "")
+
+
+def _merge_ready(
+    session: Session, registry: str, override: tuple[str, ...], sign: str | None
+) -> Answer:
     from heimnetz_git.registry.submission_merge import merge_ready
     from heimnetz_git.storage.repo import Repository
 
     if override:
         raise UsageError("What --auto takes in, nobody decides; name the submission.")
     with Repository.open(session.existing(registry)) as repository:
-        swept = merge_ready(repository, when=session.now(), author=session.author())
+        swept = merge_ready(
+            repository,
+            when=session.now(),
+            author=session.author(),
+            key=key_of(session, sign),
+        )
     lines = [f"Merged {one.title} as {one.commit[:12]}." for one in swept.merged]
     for one in swept.waiting:
         title = printable(one.submission.title if one.submission.name else one.submission.branch)

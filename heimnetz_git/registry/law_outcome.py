@@ -9,7 +9,7 @@ import msgspec
 from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.model.registry import Outcome, Policy
 
-__all__ = ["CHOSEN", "held", "may_override", "refuses", "with_outcomes"]
+__all__ = ["CHOSEN", "held", "may_approve", "may_override", "refuses", "with_outcomes"]
 
 CHOSEN: dict[str, Outcome] = {
     "facts-unproven": "hold",
@@ -55,6 +55,11 @@ def refuses(finding: Finding) -> bool:
 def held(found: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that wait for a maintainer's word."""
     return tuple(one for one in found if one.outcome == "hold")
+
+
+def may_approve(policy: Policy, rule: str, who: str) -> bool:
+    """May ``who`` decide what this rule holds from afar? Only who is named for it."""
+    return who in policy.override.get(rule, policy.maintainers)
 
 
 def may_override(policy: Policy, rule: str, who: str) -> bool:

@@ -19,7 +19,9 @@ from heimnetz_git.registry.law import judge, judge_update
 from heimnetz_git.registry.law_case import Actor, finding
 from heimnetz_git.registry.law_outcome import refuses
 from heimnetz_git.registry.replay import replay
+from heimnetz_git.registry.request_pusher import pusher_of
 from heimnetz_git.registry.submission_actor import actor_of
+from heimnetz_git.registry.submission_approve import APPROVALS, approval_at
 from heimnetz_git.registry.submission_seen import Seen, note_seen, read_seen
 from heimnetz_git.registry.submission_value import MAIN, PREFIX, judge_replayed, submission_of
 from heimnetz_git.storage.home import write_atomic
@@ -44,10 +46,11 @@ class Push(NamedTuple):
     ref: str
 
 
-def install_hook(path: Path, command: Iterable[str]) -> Path:
+def install_hook(path: Path, command: Iterable[str], *, seed: str = "") -> Path:
     """Write the hook of the bare repository at ``path``; ``command`` runs heimnetz-git. Its path.
 
-    Raises UsageError when there is a hook of another make.
+    With ``seed``, a secret of letters and digits, the server takes signed pushes (git-config(1),
+    ``receive.certNonceSeed``). Raises UsageError when there is a hook of another make.
     """
     target = path / "hooks" / "pre-receive"
     if target.exists() and b"heimnetz-git" not in target.read_bytes():
@@ -55,21 +58,25 @@ def install_hook(path: Path, command: Iterable[str]) -> Path:
     target.parent.mkdir(exist_ok=True)
     write_atomic(target, _HOOK.format(command=shlex.join(command)).encode())
     target.chmod(0o755)
+    config = path / "config"
+    said = config.read_bytes()
+    if seed and b"certnonceseed" not in said.lower():
+        write_atomic(config, said + f"[receive]\n\tcertNonceSeed = {seed}\n".encode())
     return target
 
 
 def receive(path: Path, lines: Iterable[str], environ: Mapping[str, str], *, now: int) -> int:
     """Judge a push into the repository at ``path``: all of it is taken, or none; how many refs.
 
-    ``lines`` are ``OLD NEW REF``; ``REMOTE_USER`` of ``environ`` is who pushes, as the server that
-    asked for a password knows. Only a maintainer pushes main, only within the law; submissions are
-    judged as before a merge; other refs are not taken. Raises SubmissionRefused with every finding.
+    ``lines`` are ``OLD NEW REF``; ``environ`` tells who pushes (``pusher_of``). Only a maintainer
+    pushes main, only within the law; submissions are judged as before a merge, approvals are a
+    maintainer's; other refs are not taken. Raises SubmissionRefused with every finding.
     """
     pushes = [_push(line) for line in lines if line.strip()]
-    user = environ.get("REMOTE_USER", "")
     with Repository.open(path) as real:
         seen = read_seen(real)
         with _with_quarantine(real, environ) as repo:
+            user = pusher_of(repo, repo.branch(MAIN) or "", environ, pushes, at=now)
             found = [one for push in pushes for one in _judged(repo, push, user, seen, now)]
         against = [one for one in found if refuses(one)]
         if against:
@@ -117,6 +124,8 @@ def _judged(
     branch = push.ref.removeprefix(HEADS)
     if push.ref == HEADS + MAIN:
         return _main(repo, push, user)
+    if push.ref.startswith(HEADS + APPROVALS):
+        return _approval(repo, push, branch, user, now)
     if not push.ref.startswith(HEADS + PREFIX):
         return (finding("ref-not-taken", push.ref, "A registry takes submissions, no other ref."),)
     if push.new == NOTHING:
@@ -140,6 +149,19 @@ def _main(repo: Repository, push: Push, user: str) -> Iterable[Finding]:
     old, new = repo.tree(push.old), repo.tree(push.new)
     actor = Actor(user, proof="transport")
     return (*judge_update(repo, old, new), *judge(repo, old, new, submission=False, actor=actor))
+
+
+def _approval(repo: Repository, push: Push, branch: str, user: str, now: int) -> Iterable[Finding]:
+    """An approval is signed by a maintainer, and is about a submission's commit that is here."""
+    if push.new == NOTHING:
+        if user and user in index.policy(repo, repo.tree(repo.branch(MAIN) or "")).maintainers:
+            return ()
+        return (finding("approval-not-taken", push.ref, "Only a maintainer takes it back."),)
+    found = approval_at(repo, repo.branch(MAIN) or "", branch, push.new, at=now)
+    if found is None:
+        said = "It is no approval that a maintainer signed."
+        return (finding("approval-not-taken", push.ref, said),)
+    return ()
 
 
 def _withdrawn(

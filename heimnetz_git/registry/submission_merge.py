@@ -6,8 +6,8 @@ and merging again ends what was begun.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,13 +19,22 @@ from heimnetz_git.errors import (
     printable,
 )
 from heimnetz_git.model.finding import Finding
-from heimnetz_git.model.layout import plugin_path, record_path, release_path
+from heimnetz_git.model.layout import plugin_path, release_path
 from heimnetz_git.model.limits import period
-from heimnetz_git.model.registry import Policy, Record
 from heimnetz_git.registry import index
-from heimnetz_git.registry.law_outcome import held, may_override
+from heimnetz_git.registry.law_case import Actor
+from heimnetz_git.registry.law_outcome import held
 from heimnetz_git.registry.replay import Replayed, replay_onto
-from heimnetz_git.registry.submission_actor import actor_of
+from heimnetz_git.registry.submission_actor import actor_of, sign_head
+from heimnetz_git.registry.submission_approve import (
+    APPROVALS,
+    UNPROVEN,
+    Approval,
+    approvals_of,
+    decided,
+)
+from heimnetz_git.registry.submission_commit import Taken, commit_all, utc, with_record
+from heimnetz_git.registry.submission_decide import decider_of, overrides
 from heimnetz_git.registry.submission_seen import (
     Seen,
     forget,
@@ -43,14 +52,15 @@ from heimnetz_git.registry.submission_value import (
     refuse,
     submission_of,
 )
-from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Repository
+from heimnetz_git.trust.signatures import SigningKey
 
 __all__ = ["Merged", "Swept", "Waits", "merge", "merge_ready", "survey"]
 
 ATTEMPTS = 20
 BATCH = 50
 NEVER: frozenset[str] = frozenset()
+NOBODY: Mapping[str, Actor] = {}
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -90,18 +100,7 @@ class Swept(msgspec.Struct, frozen=True):
     waiting: tuple[Waits, ...]
 
 
-class _Taken(msgspec.Struct, frozen=True):
-    """A submission that passed, with the tree that it makes."""
-
-    submission: Submission
-    tree: str
-    findings: tuple[Finding, ...]
-    overridden: tuple[str, ...] = ()
-    done: bool = False
-    is_proven: bool = False
-
-
-def merge(
+def merge(  # noqa: PLR0913 # what is merged, by whom, and what was decided
     repo: Repository,
     submission: Submission | str,
     *,
@@ -110,12 +109,15 @@ def merge(
     wheel_of: WheelOf | None = None,
     override: Collection[str] = NEVER,
     by: str = "",
+    key: SigningKey | None = None,
+    actor: Actor | None = None,
 ) -> Merged:
     """Take a submission in: one commit on main with its files and the registry's record of it.
 
     The law is applied to main as it is at that moment; when main moves meanwhile, all is done
     again. A submission given as a value must still have that head. ``override`` names the rules
-    whose hold the maintainer ``by`` decides against, which the commit records. Raises
+    whose hold the maintainer ``by`` decides against, which the commit records beside approvals;
+    ``key`` signs it and proves who that is. ``actor`` is who a forge says that asks. Raises
     SubmissionNotFound, SubmissionRefused with every finding.
     """
     branch = submission if isinstance(submission, str) else submission.branch
@@ -129,16 +131,22 @@ def merge(
     for _ in range(ATTEMPTS):
         base = commit_of(repo, MAIN)
         seen = read_seen(repo).get(branch)
-        taken = _take(repo, base, repo.tree(base), asked, wheel_of=wheel_of, seen=seen, when=when)
+        who = actor or actor_of(repo, base, asked.head, seen, at=when)
+        tree = repo.tree(base)
+        taken = _take(repo, base, tree, asked, wheel_of=wheel_of, actor=who, when=when)
         if taken.done:
-            repo.delete_branch(branch, expect=asked.head)
-            return _merged(asked, base)
+            return _ended(repo, taken, base)
         refuse(taken.findings, branch)
-        taken = _overridden(repo, base, taken, override, by)
-        commit = _commit(repo, base, [taken], when=when, author=author, by=by)
+        decider = decider_of(repo, base, by, key, at=when)
+        approvals = approvals_of(repo, base, _approving(repo, branch), at=when).get(branch, ())
+        lines = overrides(
+            index.policy(repo, repo.tree(base)), asked, taken.findings,
+            chosen=override, decider=decider, approvals=approvals,
+        )  # fmt: skip
+        taken = msgspec.structs.replace(taken, overridden=lines)
+        commit = sign_head(repo, commit_all(repo, base, [taken], when=when, author=author), key)
         if repo.set_branch(MAIN, commit, expect=base):
-            repo.delete_branch(branch, expect=asked.head)
-            return _merged(asked, commit, taken.findings)
+            return _ended(repo, taken, commit)
     raise StorageError(f"The branch {MAIN!r} of {repo.path} keeps changing.")
 
 
@@ -149,22 +157,26 @@ def merge_ready(
     author: str,
     wheel_of: WheelOf | None = None,
     most: int = BATCH,
+    actors: Mapping[str, Actor] = NOBODY,
+    key: SigningKey | None = None,
 ) -> Swept:
     """Take in every submission that needs nobody's word, up to ``most`` of them in one commit.
 
     Ready is what the law neither refuses nor holds, what a proven owner brings (or nobody owns
     yet), and what has waited as policy.yaml says since the registry first saw its head. ``when``
-    is now. Nothing that changed since it was looked at is merged.
+    is now; ``actors`` are who a forge says that asks, by branch and account; ``key`` signs the
+    commits. What a maintainer approved is decided. Nothing that changed since it was looked at is
+    merged.
     """
     with single_writer(repo):
         heads = repo.branches(PREFIX)
-        seen = note_seen(repo, heads, now=when)
+        sweep = _Sweep(heads, note_seen(repo, heads, now=when), actors, wheel_of, when, author, key)
         merged: list[Merged] = []
         waiting: dict[str, Waits] = {}
         left = sorted(heads)
         while left:
             batch, left = left[:most], left[most:]
-            done, waits = _sweep(repo, batch, heads, seen, wheel_of, when=when, author=author)
+            done, waits = _sweep(repo, batch, sweep)
             merged += done
             waiting.update(waits)
         forget(repo, repo.branches(PREFIX))
@@ -177,78 +189,125 @@ def survey(repo: Repository, *, when: int, wheel_of: WheelOf | None = None) -> t
     Each is judged on main as it is. One that was not seen before counts as seen now.
     """
     base = commit_of(repo, MAIN)
-    tree, seen = repo.tree(base), read_seen(repo)
+    heads, known = repo.branches(PREFIX), read_seen(repo)
+    seen = {
+        branch: known[branch]
+        if branch in known and known[branch].head == head
+        else Seen(head, when)
+        for branch, head in heads.items()
+    }
+    approvals = approvals_of(repo, base, _approving(repo), at=when)
+    sweep = _Sweep(heads, seen, NOBODY, wheel_of, when, "", None, approvals)
     found = []
-    for branch, head in repo.branches(PREFIX).items():
-        known = seen.get(branch)
-        known = known if known is not None and known.head == head else Seen(head, when)
-        try:
-            asked = submission_of(branch, head, "".join(repo.parents(head)[:1]))
-            taken = _take(repo, base, tree, asked, wheel_of=wheel_of, seen=known, when=when)
-            wait = None if taken.done else _obstacle(repo, tree, taken, known, when)
-        except HeimnetzError as error:
-            asked = Submission("", "", branch, "", head)
-            wait = Waits(asked, "refused", str(error))
-        found.append(wait or Waits(asked, "ready", "The next merge takes it in."))
+    for branch, head in heads.items():
+        wait, taken = _looked_at(repo, base, repo.tree(base), branch, sweep)
+        asked = taken.submission if taken else Submission("", "", branch, "", head)
+        wait = wait or Waits(asked, "ready", "The next merge takes it in.")
+        fork = "".join(repo.parents(head)[:1]) if asked.name else ""
+        on_top = msgspec.structs.replace(wait.submission, base=fork)
+        found.append(msgspec.structs.replace(wait, submission=on_top))
     return tuple(found)
 
 
+class _Sweep(NamedTuple):
+    """What one run of ``merge_ready`` goes by."""
+
+    heads: Mapping[str, str]
+    seen: Mapping[str, Seen]
+    actors: Mapping[str, Actor]
+    wheel_of: WheelOf | None
+    when: int
+    author: str
+    key: SigningKey | None
+    approvals: Mapping[str, Sequence[Approval]] = {}
+
+
 def _sweep(
-    repo: Repository,
-    branches: Sequence[str],
-    heads: dict[str, str],
-    seen: dict[str, Seen],
-    wheel_of: WheelOf | None,
-    *,
-    when: int,
-    author: str,
+    repo: Repository, branches: Sequence[str], sweep: _Sweep
 ) -> tuple[list[Merged], dict[str, Waits]]:
     """One batch: each on top of those before it, all as one commit by compare and swap."""
     for _ in range(ATTEMPTS):
         base = commit_of(repo, MAIN)
         tree = repo.tree(base)
-        taken: list[_Taken] = []
+        approvals = approvals_of(repo, base, _approving(repo), at=sweep.when)
+        sweep = sweep._replace(approvals=approvals)
+        taken: list[Taken] = []
         waits: dict[str, Waits] = {}
         for branch in branches:
-            try:
-                asked = submission_of(branch, heads[branch])
-                found = _take(
-                    repo, base, tree, asked, wheel_of=wheel_of, seen=seen[branch], when=when
-                )
-                wait = None if found.done else _obstacle(repo, tree, found, seen[branch], when)
-            except HeimnetzError as error:
-                odd = Submission("", "", branch, "", heads[branch])
-                wait, found = Waits(odd, "refused", str(error)), None
+            wait, found = _looked_at(repo, base, tree, branch, sweep)
             if wait is not None:
                 waits[branch] = wait
-            elif found is not None and repo.branch(branch) == heads[branch]:
+            elif found is not None and repo.branch(branch) == sweep.heads[branch]:
                 taken.append(found)
-                tree = tree if found.done else _with_record(repo, found, when)
+                tree = tree if found.done else with_record(repo, found, sweep.when)
         fresh = [one for one in taken if not one.done]
-        commit = _commit(repo, base, fresh, when=when, author=author) if fresh else base
+        commit = base
+        if fresh:
+            made = commit_all(repo, base, fresh, when=sweep.when, author=sweep.author)
+            commit = sign_head(repo, made, sweep.key)
         if not fresh or repo.set_branch(MAIN, commit, expect=base):
             return [_ended(repo, one, commit) for one in taken], waits
     raise StorageError(f"The branch {MAIN!r} of {repo.path} keeps changing.")
 
 
-def _ended(repo: Repository, one: _Taken, commit: str) -> Merged:
+def _looked_at(
+    repo: Repository,
+    base: str,
+    tree: str,
+    branch: str,
+    sweep: _Sweep,
+) -> tuple[Waits | None, Taken | None]:
+    """One submission on top of ``tree``: what it waits for, or what it makes."""
+    head, seen = sweep.heads[branch], sweep.seen[branch]
+    try:
+        asked = submission_of(branch, head)
+        who = sweep.actors.get(branch) or actor_of(repo, base, head, seen, at=sweep.when)
+        found = _take(repo, base, tree, asked, wheel_of=sweep.wheel_of, actor=who, when=sweep.when)
+        if found.done:
+            return None, found
+        found = _with_approvals(repo, tree, found, sweep.approvals.get(branch, ()))
+        return _obstacle(repo, tree, found, seen, sweep.when), found
+    except HeimnetzError as error:
+        return Waits(Submission("", "", branch, "", head), "refused", str(error)), None
+
+
+def _with_approvals(
+    repo: Repository, tree: str, taken: Taken, approvals: Sequence[Approval]
+) -> Taken:
+    """With what maintainers decided about exactly this commit."""
+    rules = [*{one.rule for one in held(taken.findings)}, UNPROVEN]
+    words = decided(index.policy(repo, tree), approvals, taken.submission.head, rules)
+    lines = tuple(f"{rule} by {printable(by)}" for rule, by in sorted(words.items()))
+    return msgspec.structs.replace(
+        taken,
+        overridden=lines,
+        decided=frozenset(words),
+        is_proven=taken.is_proven or UNPROVEN in words,
+    )
+
+
+def _ended(repo: Repository, one: Taken, commit: str) -> Merged:
+    """Remove what is not needed any more: the branch, and approvals of it."""
     asked = one.submission
     repo.delete_branch(asked.branch, expect=asked.head)
-    return _merged(asked, commit, one.findings)
+    for branch, head in _approving(repo, asked.branch).items():
+        repo.delete_branch(branch, expect=head)
+    return Merged(asked.name, asked.version, asked.branch, commit, one.findings, asked.topic)
 
 
-def _merged(asked: Submission, commit: str, found: tuple[Finding, ...] = ()) -> Merged:
-    return Merged(asked.name, asked.version, asked.branch, commit, found, asked.topic)
+def _approving(repo: Repository, branch: str = PREFIX) -> dict[str, str]:
+    """The branches of approvals, of one submission or of all."""
+    return repo.branches(f"{APPROVALS}{branch.removeprefix(PREFIX)}".rstrip("/") + "/")
 
 
-def _obstacle(repo: Repository, tree: str, taken: _Taken, seen: Seen, when: int) -> Waits | None:
+def _obstacle(repo: Repository, tree: str, taken: Taken, seen: Seen, when: int) -> Waits | None:
     """What keeps a submission from being merged by itself; None when it is ready."""
     asked, policy = taken.submission, index.policy(repo, tree)
     try:
         refuse(taken.findings, asked.branch)
     except SubmissionRefused as error:
         return Waits(asked, "refused", str(error), findings=taken.findings)
-    holding = held(taken.findings)
+    holding = tuple(one for one in held(taken.findings) if one.rule not in taken.decided)
     if holding:
         words = f"A maintainer decides: {', '.join(sorted({one.rule for one in holding}))}."
         return Waits(asked, "held", words, findings=holding)
@@ -257,27 +316,26 @@ def _obstacle(repo: Repository, tree: str, taken: _Taken, seen: Seen, when: int)
         return Waits(asked, "unproven", "Nothing proves that an owner submits it.")
     ready = seen.at + period(policy.waiting.new_name if is_new else policy.waiting.version)
     if when < ready:
-        return Waits(asked, "period", f"Its waiting period ends at {_time(ready)}.", ready)
+        return Waits(asked, "period", f"Its waiting period ends at {utc(ready)}.", ready)
     return None
 
 
-def _take(
+def _take(  # two trees, what is asked, and what is known around it
     repo: Repository,
     base: str,
     tree: str,
     asked: Submission,
     *,
     wheel_of: WheelOf | None,
-    seen: Seen | None,
+    actor: Actor | None,
     when: int,
-) -> _Taken:
+) -> Taken:
     """A submission on top of ``tree``, which is that of main's commit ``base`` or a later one."""
     replayed = replay_onto(repo, base, tree, asked.head)
     if _is_merged(repo, replayed, asked):
-        return _Taken(asked, tree, (), done=True)
-    actor = actor_of(repo, base, asked.head, seen, at=when)
+        return Taken(asked, tree, (), done=True)
     found = judge_replayed(repo, replayed, wheel_of=wheel_of, expected=asked, actor=actor, at=when)
-    return _Taken(asked, replayed.tree, found, is_proven=actor is not None)
+    return Taken(asked, replayed.tree, found, is_proven=actor is not None)
 
 
 def _is_merged(repo: Repository, replayed: Replayed, asked: Submission) -> bool:
@@ -287,76 +345,6 @@ def _is_merged(repo: Repository, replayed: Replayed, asked: Submission) -> bool:
     there, theirs = repo.entry(replayed.base, path), repo.entry(repo.tree(asked.head), path)
     unchanged = not replayed.findings and replayed.tree == replayed.base
     return there is not None and there == theirs and unchanged
-
-
-def _overridden(
-    repo: Repository, base: str, taken: _Taken, override: Collection[str], by: str
-) -> _Taken:
-    """The submission with the holds that a maintainer decided against; each rule by its name."""
-    policy = index.policy(repo, repo.tree(base))
-    rules = sorted({one.rule for one in held(taken.findings)})
-    left = [rule for rule in rules if rule not in override]
-    if left:
-        raise SubmissionRefused(
-            f"{printable(taken.submission.branch)!r} waits for a maintainer: {', '.join(left)}.",
-            hint=f"Decide with {' '.join(f'--override {rule}' for rule in left)}.",
-            problems=[one for one in held(taken.findings) if one.rule in left],
-            branch=printable(taken.submission.branch),
-        )
-    _check_may(policy, rules, by)
-    return msgspec.structs.replace(taken, overridden=tuple(rules))
-
-
-def _check_may(policy: Policy, rules: Sequence[str], by: str) -> None:
-    for rule in rules:
-        if not may_override(policy, rule, by):
-            raise SubmissionRefused(
-                f"{printable(by or 'Nobody')!r} may not override {rule!r}.",
-                hint="policy.yaml names who may, under 'override' or 'maintainers'.",
-                rule=rule,
-            )
-
-
-def _commit(
-    repo: Repository, base: str, taken: Sequence[_Taken], *, when: int, author: str, by: str = ""
-) -> str:
-    """One commit with all of them; the tree of the last holds those before it."""
-    titles = [one.submission.title for one in taken]
-    head = f"Merge {titles[0]}" if len(titles) == 1 else f"Merge {len(titles)} submissions"
-    blocks = [_trailers(one, by) for one in taken]
-    tree = _with_record(repo, taken[-1], when)
-    message = f"{head}\n\n" + "\n".join(blocks)
-    return repo.commit(tree, [base], message, author=author, when=when)
-
-
-def _trailers(one: _Taken, by: str) -> str:
-    asked = one.submission
-    kind = f"Version: {asked.version}" if asked.version else f"Facts: {asked.topic}"
-    lines = [f"Plugin: {asked.name}", kind, f"Submission: {asked.head}"]
-    who = f" by {printable(by)}" if by else ""
-    lines += [f"Override: {rule}{who}" for rule in one.overridden]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _with_record(repo: Repository, taken: _Taken, when: int) -> str:
-    """The tree with the registry's own word on the release that it brings."""
-    asked = taken.submission
-    if not asked.version:
-        return taken.tree
-    entry = repo.entry(taken.tree, release_path(asked.name, asked.version))
-    record = Record(
-        format=1,
-        name=asked.name,
-        version=asked.version,
-        release=entry.oid if entry else "",
-        merged=_time(when),
-    )
-    files = {record_path(asked.name, asked.version): yamlfile.dump(record)}
-    return repo.write(taken.tree, files)
-
-
-def _time(when: int) -> str:
-    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _head(repo: Repository, branch: str) -> str:

@@ -16,7 +16,7 @@ from heimnetz_git.trust.commits import sign_commit
 from tests.gitkit import ADA, WHEN
 from tests.test_registry_law import Bench, Files
 
-__all__ = ["ADA_KEY", "ADA_LINE", "EVE_KEY", "EVE_LINE", "LATER", "MAX", "Siege"]
+__all__ = ["ADA_KEY", "ADA_LINE", "EVE_KEY", "EVE_LINE", "LATER", "MAX", "Siege", "new_key"]
 
 LATER = WHEN + 30 * 86400
 MAX = "Max <max@example.org>"
