@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.measure import run
 from benchmarks.universe import Universe
 from heimnetz_git.model.layout import classify
-from heimnetz_git.registry.replay import Replayed
+from heimnetz_git.registry.replay import replay
 from heimnetz_git.registry.request import prepare_facts, yank
 from heimnetz_git.registry.submission import prepare
 from heimnetz_git.registry.submission_value import Submission, judge_replayed
@@ -67,8 +67,8 @@ def check(path: Path, asked: Submission, wheel: bytes) -> float:
     """CPU seconds of judging it in a repository that was just opened."""
     begin = time.process_time()
     with Repository.open(path) as repo:
-        trees = Replayed(repo.tree(asked.base), repo.tree(asked.head))
-        judge_replayed(repo, trees, wheel_of=lambda _: wheel, expected=asked)
+        trees = replay(repo, asked.base, asked.head)
+        judge_replayed(repo, trees, wheel_of=lambda _: wheel, expected=asked, at=WHEN)
     return time.process_time() - begin
 
 

@@ -122,7 +122,8 @@ def judge(  # noqa: PLR0913 # a change, and what is known around it
             repo, base_tree, head_tree, changes, info, policy, wheel_of, actor, dependents, at
         )
         rules = (*FACT_RULES, *SUBMISSION_RULES) if submission else FACT_RULES
-        found = [*of_tree(repo, head_tree, repo.diff(base_tree, head_tree))]
+        whole = changes if len(changes) <= MOST_FILES else repo.diff(base_tree, head_tree)
+        found = [*of_tree(repo, head_tree, whole)]
     except HeimnetzError as error:
         return (unreadable(error),)
     for rule in rules:

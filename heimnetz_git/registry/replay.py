@@ -16,11 +16,15 @@ MOST_COMMITS = 5000
 
 
 class Replayed(NamedTuple):
-    """Two trees: main's, and main's with the submission's files; the same when there is nothing."""
+    """Two trees: main's, and main's with the submission's files; the same when there is nothing.
+
+    ``paths`` are those that differ, None where nobody has looked.
+    """
 
     base: str
     tree: str
     findings: tuple[Finding, ...] = ()
+    paths: tuple[str, ...] | None = None
 
 
 def replay(repo: Repository, base: str, head: str) -> Replayed:
@@ -40,7 +44,9 @@ def replay_onto(repo: Repository, base: str, base_tree: str, head: str) -> Repla
         return Replayed(base_tree, base_tree, (finding("history-tangled", "/", said),))
     files: dict[str, bytes | Entry | None] = {}
     found: list[Finding] = []
+    count = 0
     for change in islice(repo.diff(repo.tree(fork), repo.tree(head)), MOST_FILES + 1):
+        count += 1
         now = repo.entry(base_tree, change.path)
         if now == change.new:
             continue
@@ -53,7 +59,10 @@ def replay_onto(repo: Repository, base: str, base_tree: str, head: str) -> Repla
         found = [finding("too-many-files", "/", said)]
     if found:
         return Replayed(base_tree, base_tree, tuple(found))
-    return Replayed(base_tree, repo.write(base_tree, files) if files else base_tree)
+    if len(files) == count and base_tree == repo.tree(fork):
+        return Replayed(base_tree, repo.tree(head), paths=tuple(files))
+    tree = repo.write(base_tree, files) if files else base_tree
+    return Replayed(base_tree, tree, paths=tuple(files))
 
 
 def _was_other(repo: Repository, base: str, fork: str, path: str) -> bool:

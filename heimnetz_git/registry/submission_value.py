@@ -110,10 +110,13 @@ def _unexpected(repo: Repository, replayed: Replayed, expected: Submission) -> I
         said = f"The branch says {printable(expected.title)}, which it does not bring."
         yield finding("branch-name", path, said)
         return
-    for change in repo.diff(replayed.base, replayed.tree):
-        if not any(prefix in change.path for prefix in prefixes):
+    paths = replayed.paths
+    if paths is None:
+        paths = tuple(change.path for change in repo.diff(replayed.base, replayed.tree))
+    for path in paths:
+        if not any(prefix in path for prefix in prefixes):
             said = f"The branch says {printable(expected.name)}; this is another plugin's."
-            yield finding("branch-name", change.path, said)
+            yield finding("branch-name", path, said)
             return
 
 
