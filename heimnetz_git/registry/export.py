@@ -275,6 +275,7 @@ def _base(repo: Repository, target: ExportTarget, before: Root) -> Root | None:
     try:
         if repo.tree(before.commit) != before.tree:
             return None
+        target.expect(shard_path(place) for place in before.shards if place != NO_SHARD)
         for place in before.shards:
             _shard(target, place)
     except (CorruptRepository, InvalidFile):

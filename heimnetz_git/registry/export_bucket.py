@@ -8,7 +8,7 @@ name wheels. The root comes after ``settle``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from heimnetz_git.model.export import ROOT, ROOT_SIGNATURE
 from heimnetz_git.registry.pages import HTML, JSON, JSON_TYPE
@@ -40,10 +40,18 @@ class ExportBucket:
         self._size = 0
         self._asked = 0
         self._listed: dict[str, Stored] | None = None
+        self._ahead: dict[str, bytes] = {}
 
     def read(self, path: str) -> bytes | None:
         """The bytes of an object, None when there is none."""
-        return self._waiting[path] if path in self._waiting else self.store.get(path)
+        if path in self._waiting:
+            return self._waiting[path]
+        found = self._ahead.pop(path, None)
+        return found if found is not None else self.store.get(path)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Asks for these at once; each is kept until it is read."""
+        self._ahead |= self.store.get_many(path for path in paths if path not in self._waiting)
 
     def has(self, path: str, size: int) -> bool:
         """Whether an object of that many bytes is there."""
@@ -57,6 +65,7 @@ class ExportBucket:
         found = None if path in self._waiting else self._stored(path)
         if found is not None and (found.size, found.md5) == (len(data), md5(data)):
             return
+        self._ahead.pop(path, None)
         self._waiting[path] = data
         self._size += len(data)
         self.written += 1
@@ -66,6 +75,7 @@ class ExportBucket:
     def remove(self, path: str) -> None:
         """An object, if it is there."""
         self._waiting.pop(path, None)
+        self._ahead.pop(path, None)
         self.store.delete(path)
 
     def retire(self, path: str, when: int) -> None:  # noqa: ARG002 # the bucket dates it itself
@@ -93,6 +103,7 @@ class ExportBucket:
 
     def publish(self, path: str, data: bytes) -> None:
         """An object that others are looking at, replaced in one step."""
+        self._ahead.pop(path, None)
         self.store.put({path: data}, headers_of(path))
         self.written += 1
 

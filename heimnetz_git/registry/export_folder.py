@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from heimnetz_git.storage.home import storage_errors, write_atomic
@@ -30,6 +30,9 @@ class ExportFolder:
                 return (self.root / path).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
                 return None
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """These files will be read next; a disk needs no notice."""
 
     def has(self, path: str, size: int) -> bool:
         """Whether a file of that many bytes is there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class ExportTarget(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """The bytes of a file, None when there is none."""
+        ...
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """These files will be read next: a bucket asks for them together."""
         ...
 
     def has(self, path: str, size: int) -> bool:

@@ -34,6 +34,8 @@ from heimnetz_git.trust.allowed_signers import Signer, fingerprint
 
 __all__ = ["Verified", "verify"]
 
+PAGES = (pages.HTML, pages.JSON)
+
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """What an export holds, and everything wrong with it.
@@ -73,6 +75,7 @@ def verify(
         job.signature(data, signers, at)
     if unix(root.expires) <= at:
         job.problem("expired", ROOT, f"It expired at {root.expires}.")
+    job.folder.expect(shard_path(place) for place in root.shards if place != NO_SHARD)
     for number, digest_of_shard in enumerate(root.shards):
         if digest_of_shard != NO_SHARD:
             job.shard(number, digest_of_shard)
@@ -126,6 +129,10 @@ class _Verification:
         except InvalidFile as error:
             self.problem(error.code, shard_path(place), str(error))
             return
+        self.folder.expect([page_path(page) for page in names.values()])
+        self.folder.expect(
+            [f"{pages.project_folder(name)}/{file}" for name in names for file in PAGES]
+        )
         for name, page in names.items():
             if int(shard(name), 16) != number:
                 shown = printable(name)

@@ -304,6 +304,9 @@ def test_a_machine_with_nothing_locks_from_an_export(tmp_path: Path) -> None:
         }
         tops = sorted(path.split("/")[1] for path in web.asked)
         assert tops == ["plugins", "plugins", "root.json", "shards", "shards"]
+        root = (tmp_path / "out" / "root.json").stat().st_size
+        pages = sum(path.stat().st_size for path in (tmp_path / "out" / "plugins").iterdir())
+        assert web.sent < root + pages / 10
         assert "Not" not in machine.do(
             "lock", "--from", f"{web.url}/root.json", "--explain", "clock"
         )
