@@ -75,6 +75,7 @@ DOCUMENTS = {
     "merge": "merge registry.git --all",
     "registry check": "registry check registry.git --base main --head main",
     "registry receive": "registry receive registry.git",
+    "registry upstream": "registry upstream registry.git registry.git",
     "registry shell": "registry shell . --user ada",
     "approve": "approve submit/lamp/2.0.0 --override unproven --sign key --to registry.git",
     "index init": "index init other.git",

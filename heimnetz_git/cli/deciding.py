@@ -11,11 +11,11 @@ import click
 
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
-from heimnetz_git.cli.publishing import key_of, reachable, to_option
+from heimnetz_git.cli.publishing import key_of, reachable, sign_option, to_option
 from heimnetz_git.cli.session import Session
 from heimnetz_git.errors import FileMissing, printable
 
-__all__ = ["approve", "registry_shell"]
+__all__ = ["approve", "registry_shell", "registry_upstream"]
 
 
 @command(
@@ -76,3 +76,41 @@ def registry_shell(session: Session, folder: str, user: str) -> Answer:
         env={**session.environ, USER: user},
     )
     return Answer({}, [], exit_code=done.returncode, narrates=True)
+
+
+@command(examples=("registry upstream registry.git acme https://git.example.org/plugins.git",))
+@click.argument("registry", metavar="PATH")
+@click.argument("upstreams", nargs=-1, required=True, metavar="INDEX|URL...")
+@sign_option
+def registry_upstream(
+    session: Session, registry: str, upstreams: tuple[str, ...], *, sign: str | None
+) -> Answer:
+    """Keep the names of registries upstream.
+
+    PATH is a registry's bare repository. A new plugin of a name that is kept waits for a
+    maintainer: whoever uses both registries would get the one for the other.
+    """
+    from heimnetz_git.registry.upstreams import keep_names, names_at
+    from heimnetz_git.storage.repo import Repository
+
+    names: set[str] = set()
+    for number, upstream in enumerate(upstreams):
+        with tempfile.TemporaryDirectory(prefix="heimnetz-") as folder:
+            names.update(
+                names_at(
+                    reachable(session, upstream),
+                    Path(folder) / f"{number}.git",
+                    reporter=session.reporter,
+                    timeout=session.settings.timeout,
+                )
+            )
+    with Repository.open(session.existing(registry)) as repository:
+        done = keep_names(
+            repository,
+            names,
+            when=session.now(),
+            author=session.author(),
+            key=key_of(session, sign),
+        )
+    said = f"Keeps {done.names} names, {done.added} of them new."
+    return Answer({"kept": done}, [said], narrates=True)

@@ -107,6 +107,13 @@ COMMANDS: tuple[Entry, ...] = (
         "registry receive", "maintainer", "registry_receive", "Judge a push, as a hook.", REGISTRY
     ),
     Entry(
+        "registry upstream",
+        "deciding",
+        "registry_upstream",
+        "Keep the names of registries upstream.",
+        REGISTRY,
+    ),
+    Entry(
         "registry shell",
         "deciding",
         "registry_shell",
