@@ -32,9 +32,10 @@ def canonical(data: bytes, kind: type[T]) -> T | None:
 
     No YAML library is loaded, and None says nothing about the file.
     """
-    if b"#" in data or b"\n\n" in data:
-        data = _ASIDE.sub(b"", data)
-    return canonical_reader.read(data, kind)
+    found = canonical_reader.read(data, kind)
+    if found is None and (b"#" in data or b"\n\n" in data):
+        found = canonical_reader.read(_ASIDE.sub(b"", data), kind)
+    return found
 
 
 def parse(data: bytes, source: str, *, limits: Bounds = _BOUNDS) -> object:
