@@ -8,8 +8,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from heimnetz_git.errors import FileMissing, RewriteRefused, StorageError, printable
-from heimnetz_git.model.layout import REGISTRY
+from heimnetz_git.errors import (
+    CorruptRepository,
+    FileMissing,
+    HeimnetzError,
+    RewriteRefused,
+    StorageError,
+    printable,
+)
+from heimnetz_git.model.layout import PLUGINS, RECORDS, REGISTRY
 from heimnetz_git.model.report import SILENT
 from heimnetz_git.registry import cachewriter, index
 from heimnetz_git.registry.cache import Cache
@@ -69,9 +76,13 @@ class Step:
         before = repo.branch(MAIN)
         after = self._fetch(repo, keep, heads)
         self.done("fetched")
-        rewritten = before != after and self._judge(repo, before, after)
-        self.done("judged")
-        mirrored = self._mirror(repo, after)
+        try:
+            rewritten = before != after and self._judge(repo, before, after)
+            self.done("judged")
+            mirrored = self._mirror(repo, after)
+        except HeimnetzError:
+            repo.forget(before, after)  # else the next fetch takes it for sound, and brings nothing
+            raise
         self.done("cached")
         if before != after and not repo.set_branch(MAIN, after, expect=before):
             raise StorageError(f"The clone of {self.name!r} was changed by another program.")
@@ -131,7 +142,21 @@ class Step:
         findings = [finding for finding in found if refuses(finding)]
         if findings:
             raise broken(self.name, findings, before, after)
+        self._find_missing(repo, old, tree)
         return rewritten
+
+    def _find_missing(self, repo: Repository, old: str | None, tree: str) -> None:
+        """Raises CorruptRepository when a new file is not here; its cache reads the other ones."""
+        tops = [name for name in repo.names(tree) if name not in (PLUGINS, RECORDS)]
+        below = (entry for top in tops for entry in repo.entries(tree, top))
+        changes = (change.new for change in repo.diff(old, tree)) if old else below
+        for entry in changes:
+            if entry is not None and entry.oid not in repo.objects:
+                raise CorruptRepository(
+                    f"{shown(self.url)} left out {printable(entry.path)}, the object {entry.oid}.",
+                    hint="Try again; if it stays so, tell the registry's maintainers.",
+                    url=shown(self.url),
+                )
 
     def _refusal(self, before: str, after: str, known: str, found: str) -> RewriteRefused:
         facts = {"index": self.name, "before": before, "after": after}

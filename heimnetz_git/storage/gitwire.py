@@ -150,30 +150,32 @@ class Wire:
         """The answer to one command; errors of the connection come as those of this module."""
         lines = [f"command={command}", "object-format=sha1"]
         body = b"".join(map(_packet, lines)) + _DELIMITER + b"".join(map(_packet, words)) + _FLUSH
-        begun = False
-        watch = _Watch(self._timeout)
+        watch, response = _Watch(self._timeout), None
         try:
             if self._link.sock is None:
                 self._link.connect()
             with watch.over(self._link.sock):
-                response = self._answer(body)
-                begun = True
+                self._link.request("POST", self._path, body, self._headers)
+                response = self._link.getresponse()
+                _check(response)
                 yield _Packets(response, watch)
                 if response.read1(1):
                     self._link.close()  # more than was asked for
         except (OSError, HTTPException, EOFError) as error:
-            self._link.close()
             if watch.late or isinstance(error, TimeoutError):
                 raise TooSlow(str(error)) from error
-            raise (BrokenOff if begun else Declined)(str(error) or type(error).__name__) from error
+            said = str(error) or type(error).__name__
+            raise (BrokenOff if response else Declined)(said) from error
+        finally:
+            if response is None or not response.isclosed():
+                self._link.close()
+            if response is not None:
+                response.close()
 
-    def _answer(self, body: bytes) -> HTTPResponse:
-        self._link.request("POST", self._path, body, self._headers)
-        response = self._link.getresponse()
-        if response.status != 200 or response.headers.get_content_type() != f"{_TYPE}-result":
-            self._link.close()
-            raise Declined(f"it answers {response.status}")
-        return response
+
+def _check(response: HTTPResponse) -> None:
+    if response.status != 200 or response.headers.get_content_type() != f"{_TYPE}-result":
+        raise Declined(f"it answers {response.status}")
 
 
 class _Watch:

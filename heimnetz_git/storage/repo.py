@@ -194,6 +194,17 @@ class Repository:
         """Remove a branch, if it points to ``expect`` when that is given; else False."""
         return repo_refs.remove(self.path, _ref(name), expect=expect)
 
+    def forget(self, before: str | None, after: str) -> None:
+        """Take back that a fetch brought ``after``: the next one asks for it again.
+
+        ``before`` is what the same branches of the other repository are taken to be then.
+        """
+        for name, oid in repo_refs.read_all(self.path, ORIGIN).items():
+            if oid == after and before is not None and before != after:
+                repo_folder.write_ref(self.path, name, before)
+            elif oid == after and before is None:
+                self.delete_branch(name)
+
     def shallow(self) -> frozenset[str]:
         """Commits whose parents were left out by a fetch with a depth."""
         return repo_folder.read_shallow(self.path)
