@@ -21,7 +21,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"forge"}),
     frozenset({"resolve", "scan", "sandbox"}),
     frozenset({"host", "install"}),
-    frozenset({"sdk", "market", "enterprise"}),
+    frozenset({"sdk", "market", "enterprise", "ci"}),
     frozenset({"cli"}),
 )
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}

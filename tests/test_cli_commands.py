@@ -73,6 +73,8 @@ DOCUMENTS = {
     "schema": "schema release",
     "submissions": "submissions registry.git",
     "merge": "merge registry.git --all",
+    "ci check": "ci check registry.git --base main --head main",
+    "ci merge": "ci merge registry.git",
     "registry check": "registry check registry.git --base main --head main",
     "registry receive": "registry receive registry.git",
     "registry upstream": "registry upstream registry.git registry.git",

@@ -29,6 +29,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "sandbox": ("See, try and test how plugins are confined.", MACHINE),
     "index": ("Make, add and refresh the indexes that plugins come from.", MACHINE),
     "config": ("Read and change settings, and see where each comes from.", MACHINE),
+    "ci": ("Check and merge submissions, as a registry's CI does.", REGISTRY),
     "registry": ("Check what a registry is asked to take.", REGISTRY),
 }
 
@@ -96,6 +97,16 @@ COMMANDS: tuple[Entry, ...] = (
         "merge", "maintainer", "merge", "Check submissions once more and take them in.", REGISTRY
     ),
     Entry("approve", "deciding", "approve", "Decide from afar what a rule holds.", REGISTRY),
+    Entry(
+        "ci check",
+        "ci",
+        "ci_check",
+        "Check a submission: the law, the scanner, permissions.",
+        REGISTRY,
+    ),
+    Entry(
+        "ci merge", "ci", "ci_merge", "Merge what is ready at a registry, on any forge.", REGISTRY
+    ),
     Entry(
         "registry check",
         "maintainer",

@@ -6,9 +6,10 @@ from heimnetz_git.forge.driver import Open, Reach, Sent, no_drafts
 from heimnetz_git.forge.letter import Letter
 from heimnetz_git.model.registry import Owner
 from heimnetz_git.registry.submission import submissions
+from heimnetz_git.registry.submission_seen import Seen, read_seen
 from heimnetz_git.registry.submission_value import Submission
 from heimnetz_git.storage.repo import Repository, remote_heads
-from heimnetz_git.storage.repo_address import shown
+from heimnetz_git.storage.repo_address import local_folder, shown
 
 __all__ = ["Bare"]
 
@@ -43,9 +44,14 @@ class Bare:
         return Sent(self.name, shown(self.address), updated=updated)
 
     def open(self, *, details: bool = False) -> tuple[Open, ...]:  # noqa: ARG002 # nothing more
-        """Every branch of a submission."""
+        """Every branch of a submission; in a folder with what its hook or its merge has seen."""
         found = submissions(self.address, timeout=self._timeout)
-        return tuple(Open(one, f"refs/heads/{one.branch}") for one in found)
+        folder = local_folder(self.address)
+        seen: dict[str, Seen] = {}
+        if folder is not None:
+            with Repository.open(folder) as repo:
+                seen = read_seen(repo)
+        return tuple(_open(one, seen.get(one.branch)) for one in found)
 
     def withdraw(self, repo: Repository, found: Open) -> None:
         """Remove the branch."""
@@ -59,3 +65,10 @@ class Bare:
     ) -> None:
         """Remove the branch."""
         self.withdraw(repo, found)
+
+
+def _open(asked: Submission, seen: Seen | None) -> Open:
+    ref = f"refs/heads/{asked.branch}"
+    if seen is None or seen.head != asked.head:
+        return Open(asked, ref)
+    return Open(asked, ref, by=seen.by, account=seen.account, since=seen.at)

@@ -10,9 +10,16 @@ from heimnetz_git.errors import HeimnetzError, RemoteRefused
 from heimnetz_git.forge.driver import Driver, Open
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.registry import index
+from heimnetz_git.registry.law_outcome import refuses
 from heimnetz_git.registry.submission import TIMEOUT, fetch_main
 from heimnetz_git.registry.submission_merge import Merged, Waits, merge, merge_ready, survey
-from heimnetz_git.registry.submission_seen import Seen, replace_seen
+from heimnetz_git.registry.submission_seen import (
+    Seen,
+    note_seen,
+    read_seen,
+    replace_seen,
+    single_writer,
+)
 from heimnetz_git.registry.submission_value import MAIN, PREFIX, Submission, WheelOf, commit_of
 from heimnetz_git.storage.repo import Repository, local_folder
 
@@ -20,8 +27,9 @@ __all__ = ["Job", "Standing", "bring_in", "merge_open", "standings"]
 
 ATTEMPTS = 5
 
-Gate = Callable[[Repository, Open], str]
-"""Why a submission must wait that the law would take in; empty when it need not."""
+Gate = Callable[[Repository, Open], tuple[str, str]]
+"""Why a submission must wait that the law would take in: ``refused`` or ``held``, which a
+maintainer's approval ends, and the words; two empty texts when it need not."""
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,7 +37,7 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``state`` is ``ready`` (with its ``position`` in the queue, from 1), ``draft``, ``check``,
     ``changed`` (its forge told of another commit than it has), ``duplicate`` (an older request asks
-    for the same), ``gate``, or as in ``Waits``: ``refused``, ``held``, ``unproven``, ``period``.
+    for the same), or as in ``Waits``: ``refused``, ``held``, ``unproven``, ``period``.
     """
 
     submission: Submission
@@ -107,12 +115,18 @@ def bring_in(
             repo.delete_branch(branch)
     for branch, one in brought.items():
         _point(repo, branch, one.submission.head)
-    seen = {
-        branch: Seen(one.submission.head, one.since or when, one.by, one.account)
-        for branch, one in brought.items()
-    }
-    replace_seen(repo, seen)
+    known = read_seen(repo)
+    replace_seen(
+        repo, {branch: _seen(one, known.get(branch), when) for branch, one in brought.items()}
+    )
     return brought, odd
+
+
+def _seen(one: Open, known: Seen | None, when: int) -> Seen:
+    """Since when the commit waits: as the forge says, else since it was first fetched here."""
+    head = one.submission.head
+    first = known.at if known is not None and known.head == head else when
+    return Seen(head, min(one.since or first, when), one.by, one.account)
 
 
 def merge_open(  # noqa: PLR0913 # the job's whole world
@@ -133,6 +147,7 @@ def merge_open(  # noqa: PLR0913 # the job's whole world
     meanwhile all is done again. Nothing of a plugin is run. A maintainer's approval of exactly the
     head decides what the law holds or nobody proved. What was merged is closed at the forge.
     """
+    _note(driver, when)
     for _ in range(ATTEMPTS):
         base = fetch_main(repo, driver.address, reporter, timeout)
         brought, odd = bring_in(repo, driver, driver.open(details=True), when=when, timeout=timeout)
@@ -158,6 +173,14 @@ def merge_open(  # noqa: PLR0913 # the job's whole world
     return Job(commit, tuple(merged), _ordered(left.values(), waits, odd))
 
 
+def _note(driver: Driver, when: int) -> None:
+    """In a folder, remember since when its submissions wait."""
+    folder = local_folder(driver.address) if driver.name == "bare" else None
+    if folder is not None:
+        with Repository.open(folder) as there, single_writer(there):
+            note_seen(there, there.branches(PREFIX), now=when)
+
+
 def _pushed(repo: Repository, driver: Driver, base: str, commit: str, timeout: float) -> bool:
     """Main pushed, if it still was ``base``."""
     heads = repo.fetch(driver.address, branches=(MAIN,), timeout=timeout)
@@ -176,9 +199,9 @@ def _not_yet(
     if needs_check and one.check != "passed":
         words = "Its check failed." if one.check == "failed" else "Its check has not ended yet."
         return _standing(one, "check", words)
-    words = gate(repo, one) if gate is not None else ""
-    if words and not _deciders(repo, one):
-        return _standing(one, "gate", words)
+    state, words = gate(repo, one) if gate is not None else ("", "")
+    if state == "refused" or (state == "held" and not _deciders(repo, one)):
+        return _standing(one, state, words)
     return None
 
 
@@ -251,7 +274,11 @@ def _of(one: Open, wait: Waits | None) -> Standing:
         return _standing(one, "check", "Its check failed.")
     if one.check == "pending" and wait.why == "ready":
         return _standing(one, "check", "Its check has not ended yet.")
-    return msgspec.structs.replace(_standing(one, wait.why, wait.words), until=wait.until)
+    words = wait.words
+    against = [finding for finding in wait.findings if refuses(finding)]
+    if wait.why == "refused" and against:
+        words = f"{words} {against[0].location}: {against[0].message} [{against[0].rule}]"
+    return msgspec.structs.replace(_standing(one, wait.why, words), until=wait.until)
 
 
 def _standing(one: Open, state: str, words: str) -> Standing:

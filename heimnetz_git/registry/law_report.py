@@ -15,7 +15,16 @@ from heimnetz_git.registry.law_outcome import held, refuses
 from heimnetz_git.registry.law_promises import gained_permissions
 from heimnetz_git.storage.repo import Repository
 
-__all__ = ["annotation_lines", "markdown", "permission_changes", "verdict"]
+__all__ = [
+    "annotation_lines",
+    "finding_line",
+    "markdown",
+    "permission_changes",
+    "permission_lines",
+    "plain_text",
+    "size_lines",
+    "verdict",
+]
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~@:/-])")
 _LEVELS = {"refuse": "error", "hold": "warning", "note": "notice"}
@@ -54,37 +63,41 @@ def markdown(repo: Repository, base: str, head: str, found: Sequence[Finding]) -
         "held": "Held: a maintainer decides.",
         "accepted": "Accepted: nothing stands against it.",
     }
-    lines = [f"## {words[verdict(found)]}", "", *_permissions(repo, base, head)]
+    lines = [f"## {words[verdict(found)]}", "", *permission_lines(repo, base, head)]
     lines += ["### Findings", ""]
-    lines += [_line(one) for one in found] or ["None."]
-    return "\n".join([*lines, "", *_sizes(repo, base, head), ""])
+    lines += [finding_line(one) for one in found] or ["None."]
+    return "\n".join([*lines, "", *size_lines(repo, base, head), ""])
 
 
-def _permissions(repo: Repository, base: str, head: str) -> Iterator[str]:
+def permission_lines(repo: Repository, base: str, head: str) -> Iterator[str]:
+    """A section about what the release may do more or less than the one before it."""
     release, before, changes = permission_changes(repo, base, head)
     if release is None:
         return
     since = f"since {before}" if before else "as its first release"
-    yield f"### What {_plain(release.name)} {_plain(release.version)} may do, {since}"
+    yield f"### What {plain_text(release.name)} {plain_text(release.version)} may do, {since}"
     yield ""
     for change in changes:
         sign = "more" if change.kind == "gained" else "no longer"
-        yield f"- **{sign}** ({change.severity}): {_plain(change.words)} ({_plain(change.grant)})"
+        words, grant = plain_text(change.words), plain_text(change.grant)
+        yield f"- **{sign}** ({change.severity}): {words} ({grant})"
     if not changes:
         yield "Nothing more and nothing less." if before else "Nothing beyond its own data."
     yield ""
 
 
-def _line(one: Finding) -> str:
-    hint = f" {_plain(one.hint)}" if one.hint else ""
-    rule = _plain(one.rule)
-    place, said = _plain(str(one.location)), _plain(one.message)
+def finding_line(one: Finding) -> str:
+    """A finding as an item of a list."""
+    hint = f" {plain_text(one.hint)}" if one.hint else ""
+    rule = plain_text(one.rule)
+    place, said = plain_text(str(one.location)), plain_text(one.message)
     return f"- **{one.outcome or one.severity}** {place}: {said}{hint} ({rule})"
 
 
-def _sizes(repo: Repository, base: str, head: str) -> Iterator[str]:
+def size_lines(repo: Repository, base: str, head: str) -> Iterator[str]:
+    """A section with the files that it brings, and their sizes."""
     rows = [
-        f"| {_plain(change.path)} | {len(repo.read(change.new.oid)):,} |"
+        f"| {plain_text(change.path)} | {len(repo.read(change.new.oid)):,} |"
         for change in repo.diff(base, head)
         if change.new is not None and change.new.mode == 0o100644
     ]
@@ -95,7 +108,7 @@ def _sizes(repo: Repository, base: str, head: str) -> Iterator[str]:
         yield f"| and {len(rows) - 100} more | |"
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text that Markdown and HTML show as it is: no link, no mention, no image."""
     return _SPECIAL.sub(r"\\\1", printable(text, longest=400)).replace("&", "&amp;")
 
