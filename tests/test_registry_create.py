@@ -41,7 +41,7 @@ def test_a_new_registry_is_a_sound_bare_repository(tmp_path: Path) -> None:
     assert ALLOWED_SIGNERS in found
     assert b"# Our plugins\n" in found["README.md"]
     assert UUID.encode() in found["README.md"]
-    assert b"registry check . --base" in found[".github/workflows/check.yml"]
+    assert b"heimnetz-git ci check" in found[".github/workflows/check.yml"]
     assert b"${{ github.event.pull_request.head.sha }}" in found[".github/workflows/check.yml"]
 
 
