@@ -25,7 +25,7 @@ from heimnetz_git.model.layout import plugin_path, release_path
 from heimnetz_git.model.names import index_name
 
 if TYPE_CHECKING:
-    from heimnetz_git.registry.catalog import IndexStatus
+    from heimnetz_git.registry.status import IndexStatus
     from heimnetz_git.registry.sync import Synced
 
 __all__ = [

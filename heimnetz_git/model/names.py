@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from heimnetz_git.errors import InvalidName, printable
@@ -47,4 +46,6 @@ def import_name(name: str) -> str:
 
 def shard(name: str) -> str:
     """The folder of an index that holds a plugin: two hex digits of the SHA-256 of its name."""
+    import hashlib  # which loads OpenSSL
+
     return hashlib.sha256(name.encode()).hexdigest()[:2]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from heimnetz_git.model.finding import Problem
-from heimnetz_git.model.lock import Candidate
-from heimnetz_git.model.outline import Outline
 from heimnetz_git.model.registry import PluginEntry, RegistryInfo
-from heimnetz_git.model.release import Release
 from heimnetz_git.registry import cachefile
 from heimnetz_git.registry.cachefile import SEPARATOR, Connection, Unusable, unpack
+
+if TYPE_CHECKING:  # a search needs neither
+    from heimnetz_git.model.lock import Candidate
+    from heimnetz_git.model.outline import Outline
 
 __all__ = [
     "Cache",
@@ -26,7 +27,6 @@ __all__ = [
     "Filters",
     "Listing",
     "Skipped",
-    "StoredRelease",
     "Unusable",
     "deprecation",
     "yank",
@@ -57,13 +57,6 @@ _ORDER = {
     "name": "l.name",
     "updated": "l.updated DESC, l.name",
 }
-
-
-class StoredRelease(NamedTuple):
-    """A release with the object id of its file: under one checksum in the database."""
-
-    oid: str
-    release: Release
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -169,6 +162,8 @@ class Cache:
 
     def outline(self, name: str) -> Outline | None:
         """What resolving needs to know of a plugin's releases; None when there are none."""
+        from heimnetz_git.model.outline import Outline
+
         rows = self._rows("SELECT data FROM outline WHERE name = ?", name)
         if not rows:
             return None
@@ -181,6 +176,9 @@ class Cache:
         return self._candidate(entry, *rows[0]) if rows and entry is not None else None
 
     def _candidate(self, entry: PluginEntry, data: bytes, merged: str) -> Candidate:
+        from heimnetz_git.model.lock import Candidate
+        from heimnetz_git.registry.stored import StoredRelease
+
         oid, release = unpack(data, StoredRelease)
         return Candidate(
             release=release,

@@ -6,7 +6,7 @@ from heimnetz_git.model.layout import PathKind, classify
 from heimnetz_git.model.registry import PluginEntry, Record
 from heimnetz_git.model.release import Release
 from heimnetz_git.model.report import Reporter
-from heimnetz_git.registry.cache import RELEASES, StoredRelease
+from heimnetz_git.registry.cache import RELEASES
 from heimnetz_git.registry.cachefeed import Feed, Taken
 from heimnetz_git.registry.cachefile import Connection, pack, unpack
 from heimnetz_git.registry.cacherows import (
@@ -24,6 +24,7 @@ from heimnetz_git.registry.cacherows import (
     skipped_row,
 )
 from heimnetz_git.registry.outlining import outline_of_rows
+from heimnetz_git.registry.stored import StoredRelease
 
 __all__ = ["Following", "list_plugin"]
 

@@ -9,8 +9,9 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Problem
 from heimnetz_git.model.registry import PluginEntry
 from heimnetz_git.model.release import Release
-from heimnetz_git.registry.cache import StoredRelease, yank
+from heimnetz_git.registry.cache import yank
 from heimnetz_git.registry.cachefile import SEPARATOR, pack
+from heimnetz_git.registry.stored import StoredRelease
 from heimnetz_git.registry.versionorder import is_prerelease, sort_key
 
 __all__ = [

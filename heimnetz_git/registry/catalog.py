@@ -2,77 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
-from itertools import groupby
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, TypeVar
 
 from heimnetz_git.errors import (
     AmbiguousName,
     IndexNotFound,
     PluginNotFound,
-    ReleaseChanged,
-    SizeMismatch,
     printable,
 )
 from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
-from heimnetz_git.model.lock import Candidate, Lock, LockedPlugin
 from heimnetz_git.model.names import index_name, plugin_name
-from heimnetz_git.model.outline import Outline
-from heimnetz_git.model.registry import PluginEntry, RegistryInfo
-from heimnetz_git.model.release import Artifact
 from heimnetz_git.model.report import SILENT, Reporter
-from heimnetz_git.registry.cache import Cache, Skipped
-from heimnetz_git.registry.exported_address import is_export
+from heimnetz_git.registry.cache import Cache
+from heimnetz_git.registry.held import Held, of_no_index
 from heimnetz_git.registry.opening import OpenIndexes
-from heimnetz_git.registry.outlining import outline_of_candidates
+from heimnetz_git.registry.routes import Routes
 from heimnetz_git.registry.search import Hit, nearest, search
 from heimnetz_git.storage.bundled import folder
 from heimnetz_git.storage.home import Home
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a search needs none of them
+    from heimnetz_git.model.lock import Candidate, Lock, LockedPlugin
+    from heimnetz_git.model.outline import Outline
+    from heimnetz_git.model.registry import PluginEntry, RegistryInfo
+    from heimnetz_git.model.release import Artifact
+    from heimnetz_git.registry.status import IndexStatus
     from heimnetz_git.storage.repo import Repository
 
-__all__ = ["Catalog", "IndexStatus"]
+__all__ = ["Catalog"]
 
 Answer = TypeVar("Answer")
-REGULAR = 0o100644
-LARGEST_ARTIFACT = 1 << 30  # bytes; what an index may hold as one file
-
-
-class IndexStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """An index at a glance: what it mirrors, how old that is, how much it offers.
-
-    ``committed`` and ``checked`` are unix times: of the accepted commit, and of the last update
-    that compared it with its address.
-    """
-
-    index: str
-    url: str
-    registry: RegistryInfo
-    commit: str
-    committed: int
-    checked: int
-    plugins: int
-    releases: int
-    skipped: tuple[Skipped, ...]
-
-
-class _Held(NamedTuple):
-    """A locked plugin whose registry no index is of, and its release if that is installed."""
-
-    locked: LockedPlugin
-    registry: str
-    installed: Candidate | None
-
-    def origin(self) -> str:
-        """The index it came from, which may be gone. Raises IndexNotFound if it is not here."""
-        if self.installed is None:
-            raise _of_no_index(self.locked, self.registry)
-        return self.installed.index
 
 
 class Catalog:
@@ -103,8 +64,8 @@ class Catalog:
         self.indexes = {index_name(name): settings for name, settings in indexes.items()}
         self.offline = offline
         self._opened = OpenIndexes(home, bundled, reporter)
-        self._pins: dict[str, str] = {}
-        self._held: dict[str, _Held] = {}
+        self._routes = Routes(self.indexes)
+        self._held: dict[str, Held] = {}
         self._releases: dict[str, tuple[Candidate, ...]] = {}
         self._outlines: dict[str, tuple[str, Outline | None]] = {}
 
@@ -131,7 +92,7 @@ class Catalog:
             return self._find_in(asked, bare)
         if held := self._held.get(bare):
             return held.origin()
-        for group in self._groups(bare):
+        for group in self._routes.groups(bare):
             having = [index for index in group if self._has(index, bare)]
             if len(having) > 1:
                 places = " and ".join(repr(f"{index}/{bare}") for index in having)
@@ -146,7 +107,7 @@ class Catalog:
         """The plugin's name in ``index/name``; it comes from that index from now on."""
         asked, bare = _split(name)
         if asked:
-            self._pins[bare] = self._find_in(asked, bare)
+            self._routes.pins[bare] = self._find_in(asked, bare)
             self._held.pop(bare, None)
             self._releases.pop(bare, None)
             self._outlines.pop(bare, None)
@@ -163,12 +124,16 @@ class Catalog:
         have = {(one.release.name, one.registry, one.release.version): one for one in installed}
         for plugin in lock.plugins:
             index = known.get(plugin.registry)
-            if index is not None and self._may_serve(index, plugin.name):
-                self._pins.setdefault(plugin.name, index)
-            elif index is None and not self._routed(plugin.name) and plugin.name not in self._pins:
+            if index is not None and self._routes.may_serve(index, plugin.name):
+                self._routes.pins.setdefault(plugin.name, index)
+            elif (
+                index is None
+                and not self._routes.routed(plugin.name)
+                and plugin.name not in self._routes.pins
+            ):
                 here = have.get((plugin.name, plugin.registry, plugin.version))
                 registry = lock.registries.get(plugin.registry, "")
-                self._held[plugin.name] = _Held(plugin, registry, here)
+                self._held[plugin.name] = Held(plugin, registry, here)
         return tuple(held.installed for held in self._held.values() if held.installed)
 
     def registry_name(self, candidate: Candidate) -> str:
@@ -227,8 +192,10 @@ class Catalog:
 
     def status(self, index: str) -> IndexStatus:
         """An index at a glance. Raises IndexNotFound."""
+        from heimnetz_git.registry.status import status_of
+
         url = self.indexes[self._known(index)].url
-        return self._ask(index, lambda cache: _status(cache, url))
+        return self._ask(index, lambda cache: status_of(cache, url))
 
     def search(
         self,
@@ -251,7 +218,7 @@ class Catalog:
                 tag=tag,
                 sort=sort,
                 limit=limit,
-                keep=self._may_serve if self._patterns() else None,
+                keep=self._routes.may_serve if self._routes.has_patterns else None,
             ),
         )
 
@@ -269,31 +236,25 @@ class Catalog:
         Raises ReleaseChanged when the index lacks it, SizeMismatch, CorruptRepository,
         IndexNotFound when no index is of the registry that a lock names.
         """
+        from heimnetz_git.model.lock import Candidate
+        from heimnetz_git.registry.exported_address import is_export
+
         index = chosen.index if isinstance(chosen, Candidate) else self._of(chosen)
         if is_export(url := self.indexes[index].url):
             from heimnetz_git.registry.exported_remote import fetch_wheel
 
             return fetch_wheel(url, artifact, offline=self.offline)
-        repo = self.repository(index)
-        commit = repo.branch("main")
-        entry = repo.entry(repo.tree(commit), artifact.path) if commit else None
-        where = f"{printable(artifact.path)} in the index {index!r}"
-        if entry is None or entry.mode != REGULAR:
-            raise ReleaseChanged(f"There is no file {where}.", index=index, path=artifact.path)
-        data = repo.read(entry.oid, max_bytes=LARGEST_ARTIFACT)
-        if len(data) != artifact.size:
-            raise SizeMismatch(
-                f"{where} has {len(data)} bytes, not the {artifact.size} that were promised.",
-                expected=artifact.size,
-                found=len(data),
-            )
-        return data
+        from heimnetz_git.registry.wheel import wheel_of
+
+        return wheel_of(self.repository(index), artifact, index)
 
     def _read_outline(self, name: str) -> tuple[str, Outline | None]:
         """The index that a plugin comes from, empty if it is held or unknown, and its outline."""
         if name in self._held:
+            from heimnetz_git.registry.outlining import outline_of_candidates
+
             return "", outline_of_candidates(name, self.releases(name))
-        for group in self._groups(name):
+        for group in self._routes.groups(name):
             asked = (
                 (index, self._ask(index, lambda cache: cache.outline(name))) for index in group
             )
@@ -322,7 +283,7 @@ class Catalog:
 
     def _names(self, index: str) -> list[str]:
         names = self._ask(index, lambda cache: cache.names())
-        return [name for name in names if self._may_serve(index, name)]
+        return [name for name in names if self._routes.may_serve(index, name)]
 
     def _known(self, index: str) -> str:
         if index not in self.indexes:
@@ -334,16 +295,16 @@ class Catalog:
 
     def _of(self, locked: LockedPlugin) -> str:
         """The index of the registry that a plugin was locked from; pinned ones first."""
-        pinned = self._pins.get(locked.name)
+        pinned = self._routes.pins.get(locked.name)
         for index in [pinned] if pinned else self.indexes:
             if self.info(index).id == locked.registry:
                 return index
-        raise _of_no_index(locked, "")
+        raise of_no_index(locked, "")
 
     def _find_in(self, index: str, name: str) -> str:
         self._known(index)
-        if not self._may_serve(index, name):
-            others = " and ".join(repr(other) for other in self._routed(name))
+        if not self._routes.may_serve(index, name):
+            others = " and ".join(repr(other) for other in self._routes.routed(name))
             raise PluginNotFound(
                 f"{name!r} comes only from {others}: a pattern routes it there.",
                 hint="Change the patterns of that index if this is not meant.",
@@ -354,37 +315,8 @@ class Catalog:
             raise self._not_found(name, index)
         return index
 
-    def _patterns(self) -> bool:
-        return any(settings.patterns for settings in self.indexes.values())
-
-    def _routed(self, name: str) -> tuple[str, ...]:
-        """The indexes whose pattern for a name is the longest that matches; none without one."""
-        matching = [
-            (len(pattern), index)
-            for index, settings in self.indexes.items()
-            for pattern in settings.patterns
-            if fnmatchcase(name, pattern)
-        ]
-        longest = max(matching, default=(0, ""))[0]
-        return tuple(dict.fromkeys(index for length, index in matching if length == longest))
-
-    def _may_serve(self, index: str, name: str) -> bool:
-        return index in (self._routed(name) or self.indexes)
-
-    def _groups(self, name: str) -> Iterator[list[str]]:
-        """The indexes to ask for a name: equal priorities together, the highest first."""
-        if name in self._pins:
-            yield [self._pins[name]]
-            return
-
-        def rank(index: str) -> int:
-            return -self.indexes[index].priority
-
-        for _, group in groupby(sorted(self._routed(name) or self.indexes, key=rank), key=rank):
-            yield list(group)
-
     def _not_found(self, name: str, index: str = "") -> PluginNotFound:
-        places = [index] if index else list(self._routed(name) or self.indexes)
+        places = [index] if index else self._routes.places(name)
         meant = nearest(name, {other for place in places for other in self._names(place)})
         where = f"The index {places[0]!r} has" if len(places) == 1 else "No index has"
         no = "no" if len(places) == 1 else "a"
@@ -394,33 +326,7 @@ class Catalog:
         return PluginNotFound(said, name=name, indexes=places, suggestions=list(meant))
 
 
-def _of_no_index(locked: LockedPlugin, registry: str) -> IndexNotFound:
-    named = f"{printable(registry)!r} ({printable(locked.registry)})"
-    return IndexNotFound(
-        f"{locked.name!r} was locked from the registry"
-        f" {named if registry else printable(locked.registry)}, and no index is of that registry.",
-        hint="Add that registry with 'heimnetz-git index add', or say index/name for another.",
-        name=locked.name,
-        registry=printable(locked.registry),
-    )
-
-
 def _split(name: str) -> tuple[str, str]:
     """The index, if one is named, and the plugin. Raises InvalidName."""
     index, slash, bare = name.rpartition("/")
     return (index_name(index) if slash else "", plugin_name(bare))
-
-
-def _status(cache: Cache, url: str) -> IndexStatus:
-    counts = cache.counts()
-    return IndexStatus(
-        index=cache.index,
-        url=url,
-        registry=cache.info,
-        commit=cache.commit,
-        committed=cache.committed,
-        checked=cache.checked(),
-        plugins=counts.plugins,
-        releases=counts.releases,
-        skipped=cache.skipped(),
-    )

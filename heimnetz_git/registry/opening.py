@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,7 +17,6 @@ from heimnetz_git.errors import (
     StorageError,
 )
 from heimnetz_git.model.config import DEFAULT_INDEX, IndexSettings
-from heimnetz_git.model.export import ROOT
 from heimnetz_git.model.report import Reporter
 from heimnetz_git.registry.cache import Cache, Unusable
 from heimnetz_git.storage.home import Home
@@ -167,6 +165,8 @@ def _accepted(home: Home, index: str) -> str | None:
     export = home.index_export(index)
     try:
         if export.is_dir():
+            from heimnetz_git.model.export import ROOT
+
             return msgspec.json.decode((export / ROOT).read_bytes(), type=_Root).commit
         return (home.index(index) / "refs/heads/main").read_text("ascii").strip()
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError):
@@ -175,6 +175,8 @@ def _accepted(home: Home, index: str) -> str | None:
 
 def _fingerprint(folder: Path) -> bytes:
     """Tells one state of a folder from another, by its files' names, sizes and times."""
+    import hashlib
+
     seen = hashlib.sha256()
     for top, folders, files in os.walk(folder):
         folders.sort()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import shutil
 import sys
 import threading
 import time
@@ -258,6 +257,8 @@ class Home:
 def _remove(path: Path) -> None:
     """Removes what it can: a child of a killed process may still write there; next time, then."""
     if path.is_dir() and not path.is_symlink():
+        import shutil
+
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
