@@ -254,7 +254,7 @@ def test_keys_are_told_from_look_alikes(text: str, severity: str | None) -> None
 FILES = [
     ({"clock/a.py": "access = '\u202e' #\n".encode()}, "hidden-unicode", "high"),
     ({"clock/a.py": ("x = '" + "\U000e0041" * 8 + "'").encode()}, "hidden-unicode", "high"),
-    ({"clock/a.py": b"# coding: utf-7\nx = 1\n"}, "source-encoding", "medium"),
+    ({"clock/a.py": b"# coding: utf-7\nx = 1\n"}, "source-encoding", "high"),
     ({"clock/a.pyc": b"\xa7\r\r\n"}, "binary-member", "high"),
     ({"clock/icon.png": b"\x7fELF\x02\x01\x01"}, "binary-member", "high"),
     ({"clock/fast.so": b"\x7fELF\x02\x01\x01"}, "binary-member", "medium"),

@@ -73,6 +73,7 @@ websocket.WebSocket().connect 0:url
 {requests,httpx,requests.Session(),httpx.Client(),httpx.AsyncClient()}.request 1:url
 {httpx}.stream 1:url
 discord_webhook.DiscordWebhook 0:url
+{discord.Client,discord.Bot,discord.ext.commands.Bot,commands.Bot,nextcord.Client,disnake.Client}().run -
 discord.SyncWebhook.from_url 0:url
 dhooks.Webhook 0:url
 telebot.TeleBot -
@@ -141,6 +142,7 @@ os.{link,symlink} 1:dst
 os.{makedirs,removedirs} 0:name
 os.{mkdir,remove,rmdir,truncate,unlink,utime} 0:path
 os.{rename,replace,renames} 1:dst
+tempfile.{NamedTemporaryFile,TemporaryFile,SpooledTemporaryFile}().{write,writelines} -
 pathlib.Path().{chmod,mkdir,rename,replace,touch,unlink,rmdir,write_bytes,write_text,symlink_to} self
 pathlib.Path.{write_text,write_bytes} 0
 shutil.{copy,copy2,copyfile,copytree,move} 1:dst
@@ -255,7 +257,7 @@ SOURCES = {
     "zlib.decompress bz2.decompress lzma.decompress gzip.decompress codecs.decode "
     "binascii.{unhexlify,a2b_base64,a2b_hex} bytes.fromhex cryptography.fernet.Fernet().decrypt "
     "Crypto.Cipher.AES.new().decrypt Cryptodome.Cipher.AES.new().decrypt pyaes.AESModeOfOperationCBC().decrypt "
-    "zlib.decompressobj().decompress bytearray.fromhex Crypto.Cipher.ARC4.new().decrypt",
+    "zlib.decompressobj().decompress chr marshal.loads bytearray.fromhex Crypto.Cipher.ARC4.new().decrypt",
     "encoded": "base64.{b64encode,b32encode,b16encode,urlsafe_b64encode} binascii.hexlify bytes.hex codecs.encode",
     "image": "PIL.Image.open PIL.Image.open().getdata PIL.Image.open().getpixel cv2.imread stepic.decode "
     "stegano.lsb.reveal wave.open",

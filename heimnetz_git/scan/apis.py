@@ -53,6 +53,7 @@ USES: dict[str, Kind] = {
     "socket.IP_ADD_MEMBERSHIP": Kind.MULTICAST, "socket.IPV6_JOIN_GROUP": Kind.MULTICAST,
     "socket.IPV6_ADD_MEMBERSHIP": Kind.MULTICAST, "socket.AF_PACKET": Kind.RAW,
     "socket.SOCK_RAW": Kind.RAW, "os.environ": Kind.ENV,
+    "ctypes.WinDLL()": Kind.NATIVE, "ctypes.CDLL()": Kind.NATIVE,
 }  # fmt: skip
 
 
@@ -102,4 +103,4 @@ LAST: frozenset[str] = frozenset(
     {name.rpartition(".")[2].rstrip("()[]") for name in (*BY_NAME, *SOURCES)}
     | set(api_tables.MORE_LAST.split())
 )
-ANY_LAST = frozenset(name.rpartition(".")[2] for name in USES)
+ANY_LAST = frozenset(name.rpartition(".")[2] for name in USES) | {"windll", "cdll", "oledll"}

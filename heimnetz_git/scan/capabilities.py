@@ -74,6 +74,24 @@ def _of_event(program: Program, event: Event) -> Iterator[Capability]:
             if kind is Kind.LISTEN and event.api.endswith(".bind") and target == "0":
                 continue  # asks the system for any free port: how a client begins
             yield _capability(program, kind, event, target)
+        if kind is Kind.RUN:
+            for target in _reached(program, event):
+                yield _capability(program, Kind.CONNECT, event, target)
+
+
+_FETCHERS = re.compile(
+    r"(?:^|[\s;&|/('\"`$])(?:curl|wget|nc|ncat|iwr|irm|Invoke-WebRequest|bitsadmin|certutil|scp|ftp"
+    r"|DownloadFile|DownloadString|mshta|nslookup|dig)\b",
+    re.IGNORECASE,
+)
+
+
+def _reached(program: Program, event: Event) -> Iterator[str]:
+    """The hosts that a command reaches, for the programs that everybody uses for that."""
+    for text in shell_texts(program.value(event.argument(0, "args"))):
+        if _FETCHERS.search(text):
+            urls = re.findall(r"\b(?:https?|ftp)://[^\s'\"|;)]+", text)
+            yield from sorted({_of_url(url) for url in urls}) or [""]
 
 
 def _capability(program: Program, kind: Kind, event: Event, target: str) -> Capability:

@@ -157,8 +157,10 @@ def bind_target(module: Module, target: Any, binding: Binding, scope: Scope) -> 
             if how.how == "aug":
                 scope.holder().has_aug = True
         elif isinstance(node, ast.Tuple | ast.List):
+            parts = _parts(how, len(node.elts))
             for index, item in enumerate(node.elts):
-                stack.append((item, Binding("item", how, index)))
+                part = Binding("value", parts[index]) if parts else Binding("item", how, index)
+                stack.append((item, part))
         elif isinstance(node, ast.Starred):
             stack.append((node.value, Binding("opaque", how)))
         elif isinstance(node, ast.Attribute):
@@ -168,6 +170,15 @@ def bind_target(module: Module, target: Any, binding: Binding, scope: Scope) -> 
             name = written(node.value)
             if name:
                 module.mutations.setdefault(name, []).append((how.what, scope))
+
+
+def _parts(how: Binding, count: int) -> list[ast.expr]:
+    """The values of ``a, b = x, y`` one by one; nothing where they cannot be told apart."""
+    value = how.what
+    if how.how != "value" or not isinstance(value, ast.Tuple | ast.List):
+        return []
+    plain = not any(isinstance(one, ast.Starred) for one in value.elts)
+    return value.elts if plain and len(value.elts) == count else []
 
 
 def _store_attribute(module: Module, node: ast.Attribute, how: Binding, scope: Scope) -> None:

@@ -7,6 +7,7 @@ labels such as ``network`` or ``file:~/.ssh/id_rsa``, each with the places passe
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from heimnetz_git.model.finding import Location, Step
 from heimnetz_git.scan.apis import BY_NAME, SOURCES, Kind
 from heimnetz_git.scan.atoms import HOLE, Argument, Atoms, Class, Func, Instance, Known, Ref, plain
 from heimnetz_git.scan.program import Program
+from heimnetz_git.scan.signs import CLOUD, TELLING
 from heimnetz_git.scan.tables import Binding, Scope, written
 
 __all__ = ["Flow", "Origin", "flow_into", "texts_in"]
@@ -154,8 +156,7 @@ def _label_ref(walk: _Walk, ref: Ref, node: ast.Call, scope: Scope) -> bool:
     if label is not None:
         walk.label(label, f"{name}()", node, scope)
     if name in ("os.getenv", "os.environ.get", "os.environ.pop"):
-        value = plain(walk.atoms(node.args[0], scope)) if node.args else ""
-        walk.label("variable", value if isinstance(value, str) else "", node, scope)
+        _label_variables(walk, node.args[0] if node.args else None, node, scope)
         return True
     if name in _ENVIRON:
         walk.label("environment", f"{name}()", node, scope)
@@ -166,9 +167,14 @@ def _label_ref(walk: _Walk, ref: Ref, node: ast.Call, scope: Scope) -> bool:
             text = ref.text or walk.program.text(argument)
             walk.label("file", text, node, scope)
         elif api.kind is Kind.CONNECT:
-            walk.label("network", f"{name}()", node, scope)
+            said = " ".join(texts_in(walk.program, [(one, scope) for one in node.args[:2]]))
+            cloud = CLOUD.search(said) is not None
+            walk.label("cloud" if cloud else "network", f"{name}()", node, scope)
         elif api.kind is Kind.RUN:
-            walk.label("output", f"{name}()", node, scope)
+            said = " ".join(texts_in(walk.program, [(one, scope) for one in node.args[:1]]))
+            match = TELLING.search(said)
+            walk.label("told" if match else "output", match[0] if match else f"{name}()",
+                       node, scope)  # fmt: skip
     if name in ("socket.socket().recv", "socket.socket().recvfrom", "socket.socket().accept",
                 "socket.socket().makefile", "socket.socket().recv_into"):  # fmt: skip
         walk.label("network", f"{name}()", node, scope)
@@ -215,12 +221,37 @@ def _binding(walk: _Walk, binding: Binding, scope: Scope, node: ast.AST) -> None
         _binding(walk, what, scope, node)
     elif how == "param":
         index, name = where
+        _label_parameter(walk, what, name, node)
         for call, at, bound, _ in walk.machine.callers(what)[:8]:
             _argument(walk, call, at, index - bound, name, node)
     elif how == "rest":
         for call, at, _, _ in walk.machine.callers(what)[:8]:
             for one in (*call.args, *(word.value for word in call.keywords)):
                 walk.push(one, at, id(node))
+
+
+_KEYS = re.compile(
+    r"(?:private_?key|priv_?key|mnemonic|seed_?phrase|seed_?words|recovery_?phrase|secret_?phrase"
+    r"|wallet_?(?:key|seed|secret)|keypair)s?$",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(r"(?:password|passwd|pwd|credentials?|sessionid|cookies?)$", re.IGNORECASE)
+# Programs that talk to people: what their handlers are given comes from whoever writes there.
+_CHATS = re.compile(
+    r"(?:discord|nextcord|disnake|telebot|telegram|aiogram|pyrogram|telethon|slack_bolt|vkbottle)\b"
+)
+
+
+def _label_parameter(walk: _Walk, scope: Scope, name: str, node: ast.AST) -> None:
+    """Label a parameter that is a secret by its name, or a message to a bot's handler."""
+    if _KEYS.match(name):
+        walk.label("wallet", name, node, scope)
+    elif _LOGIN.match(name):
+        walk.label("login", name, node, scope)
+    for decorator in getattr(scope.node, "decorator_list", ()):
+        for atom in walk.atoms(decorator, scope.parent or scope):
+            if isinstance(atom, Ref) and _CHATS.match(atom.name):
+                walk.label("network", "a chat message", node, scope)
 
 
 def _argument(  # noqa: PLR0917 # a call is these
@@ -255,11 +286,17 @@ def _attribute(walk: _Walk, node: ast.Attribute, scope: Scope) -> None:
         walk.push(node.value, scope, id(node))
 
 
+def _label_variables(walk: _Walk, key: ast.expr | None, node: ast.expr, scope: Scope) -> None:
+    """Label each variable of the environment that a key may name."""
+    names = [] if key is None else [plain((one,)) for one in walk.atoms(key, scope)]
+    for name in names or [""]:
+        walk.label("variable", name if isinstance(name, str) else "", node, scope)
+
+
 def _subscript(walk: _Walk, node: ast.Subscript, scope: Scope) -> None:
     for atom in walk.atoms(node.value, scope):
         if isinstance(atom, Ref) and atom.name == "os.environ":
-            key = plain(walk.atoms(node.slice, scope))
-            walk.label("variable", key if isinstance(key, str) else "", node, scope)
+            _label_variables(walk, node.slice, node, scope)
             return
     walk.push(node.value, scope, id(node))
     walk.push(node.slice, scope, id(node))

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from heimnetz_git.scan import folding
-from heimnetz_git.scan.atoms import JOINED, UNKNOWN, Atoms, plain, wrap
-from heimnetz_git.scan.lookups import made_of
+from heimnetz_git.scan.atoms import JOINED, UNKNOWN, Atom, Atoms, Map, Seq, plain, wrap
+from heimnetz_git.scan.lookups import hashable, made_of
 from heimnetz_git.scan.machine import Machine
 from heimnetz_git.scan.tables import Scope
 
 __all__ = ["LOOPS", "assign", "looped"]
 
 MOST_ITEMS = 20_000
+MOST_PARTS = 200
 
 
 def looped(machine: Machine, node: Any, scope: Scope) -> Iterator[None]:
@@ -55,29 +56,29 @@ def assign(machine: Machine, target: ast.expr, value: Any) -> None:
 
 
 def comprehension(machine: Machine, node: Any, scope: Scope) -> Atoms:
-    """The list that a comprehension over plain data makes."""
+    """What a comprehension over plain data makes: plain data, or its parts as they are."""
     inside = scope.module.scopes.get(id(node), scope)
-    found: list[Any] = []
-    made = JOINED
+    keys: list[Any] = []
+    items: list[Atoms] = []
     with machine.framed(dict(machine.frame or {})):
         try:
             for _ in looped(machine, node, inside):
                 if isinstance(node, ast.DictComp):
-                    atoms = machine.value(node.key, inside)
-                    pair = (plain(atoms), plain(machine.value(node.value, inside)))
-                    part = UNKNOWN if UNKNOWN in pair else pair
-                else:
-                    atoms = machine.value(node.elt, inside)
-                    part = plain(atoms)
-                if part is UNKNOWN or len(found) > MOST_ITEMS * 4:
+                    keys.append(plain(machine.value(node.key, inside)))
+                items.append(machine.value(getattr(node, "elt", None) or node.value, inside))
+                if len(items) > (MOST_ITEMS * 4 if plain(items[-1]) is not UNKNOWN else MOST_PARTS):
                     return ()
-                made = max(made, made_of(atoms))
-                found.append(part)
         except folding.Unfoldable:
             return ()
+    made = max(JOINED, made_of(*items))
     if isinstance(node, ast.DictComp):
-        return wrap(dict(found), made)
-    return wrap(found, made)
+        if not all(hashable(key) for key in keys):
+            return ()
+        whole: Atom = Map(dict(zip(keys, items, strict=True)))
+    else:
+        whole = Seq(tuple(items))
+    known = plain((whole,))
+    return (whole,) if known is UNKNOWN and any(items) else wrap(known, made)
 
 
 LOOPS: dict[type, Any] = dict.fromkeys(

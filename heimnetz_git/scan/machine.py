@@ -254,14 +254,17 @@ class Machine:
                 return self.parameter(what, *where)
             case "default":
                 return self.value(what, scope.parent or scope)
-            case "far":
-                return self.binding(*what)
             case "iter":
                 return self.elements(self.value(what, scope))
             case "item":
                 return self.picked(self.binding(what, scope), where)
             case _:
-                return ()
+                return self._far(how, what, where)
+
+    def _far(self, how: str, what: Any, where: Any) -> Atoms:
+        if how == "far":
+            return self.binding(*what)
+        return self.gathered(what, where) if how == "rest" else ()
 
     def imported(self, dotted: str) -> Atoms:
         """What an absolute name stands for: one of the submission's own, or one from outside."""
@@ -288,6 +291,17 @@ class Machine:
             if argument is not None:
                 found.extend(one for one in self.value(argument, at) if one not in found)
         return tuple(found[:MOST_ATOMS]) or self._annotated(scope, name)
+
+    def gathered(self, scope: Scope, index: int) -> Atoms:
+        """What the callers of a function hand to its ``*args`` (from ``index``) or ``**words``."""
+        for node, at, bound, _ in self.callers(scope)[:MOST_CALLERS]:
+            if index < 0:
+                words = [word for word in node.keywords if word.arg is not None]
+                return (Map({word.arg: self.value(word.value, at) for word in words}),)
+            rest = node.args[max(index - bound, 0) :]
+            if not any(isinstance(one, ast.Starred) for one in rest):
+                return (Seq(tuple(self.value(one, at) for one in rest)),)
+        return ()
 
     def _annotated(self, scope: Scope, name: str) -> Atoms:
         """An object of the outside class that a parameter is annotated with."""

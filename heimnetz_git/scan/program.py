@@ -17,7 +17,7 @@ from heimnetz_git.scan.loops import LOOPS
 from heimnetz_git.scan.machine import Machine, arguments
 from heimnetz_git.scan.replay import replay
 from heimnetz_git.scan.tables import Binding, CallSite, Guard, Module, Scope, word_of
-from heimnetz_git.scan.unfold import Layer, embedded, unfolded
+from heimnetz_git.scan.unfold import WRITERS, Layer, embedded, unfolded
 
 __all__ = ["Event", "Program"]
 
@@ -173,14 +173,20 @@ class Program:
             for keyword in node.keywords:
                 if word_of(keyword.value) in callbacks:
                     found.extend(self._handed(site, keyword.value))
-        for decorator, scope, inner in module.decorators:
-            word = word_of(decorator)
-            if not word or word in words:
-                name = ast.Name(inner.node.name)
-                call = ast.copy_location(ast.Call(decorator, [name], []), decorator)
-                self.machine.kept.append(call)
-                found.append(CallSite(call, scope, None))
+        found.extend(self._decorations(module))
         return sorted(found, key=_position)
+
+    def _decorations(self, module: Module) -> Iterator[CallSite]:
+        """Decorators as the calls that they are, the inner ones as arguments of the outer."""
+        made: dict[int, ast.expr] = {}
+        for decorator, scope, inner in reversed(module.decorators):
+            given = made.get(id(inner)) or ast.Name(inner.node.name, lineno=0, col_offset=0)
+            call = ast.copy_location(ast.Call(decorator, [given], []), decorator)
+            self.machine.kept.append(call)
+            made[id(inner)] = call
+            word = word_of(decorator)
+            if not word or word in self.words:
+                yield CallSite(call, scope, None)
 
     def _is_bound(self, word: str, scope: Scope) -> bool:
         """Whether a name that is called may be one from outside by another name."""
@@ -234,7 +240,7 @@ class Program:
         return [
             layer
             for event in self.events[first:]
-            if event.api in BY_NAME
+            if event.api in BY_NAME or event.api.endswith(WRITERS)
             for layer in unfolded(self.machine, event.api, event.node, event.scope, event.args,
                                   event.keywords)
         ]  # fmt: skip
@@ -255,8 +261,13 @@ def _callback_names(module: Module) -> frozenset[str]:
     """The words by which a module has functions that act and may be handed over."""
     return (_ACTING - _COMMON | BUILTIN_CALLABLES).union(
         name
-        for name, bindings in module.scope.names.items()
-        if any(it.how == "import" and it.what.rpartition(".")[2] in _ACTING for it in bindings)
+        for scope in (module.scope, *module.scopes.values())
+        for name, bindings in scope.names.items()
+        if any(
+            (how == "import" and what.rpartition(".")[2] in _ACTING)
+            or (how == "value" and _may_act(what))
+            for how, what, _ in bindings
+        )
     )
 
 

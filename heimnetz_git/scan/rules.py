@@ -38,6 +38,12 @@ from heimnetz_git.scan.rules_permissions import (
     permission_undeclared,
     permission_unused,
 )
+from heimnetz_git.scan.rules_staged import (
+    concealed_target,
+    packed_module,
+    protection_off,
+    staged_script,
+)
 from heimnetz_git.scan.rules_unpack import decode_execute, download_execute
 from heimnetz_git.scan.submission import Rule
 
@@ -49,6 +55,9 @@ RULES: tuple[Rule, ...] = (
     concealed_name,
     decode_execute,
     download_execute,
+    staged_script,
+    packed_module,
+    concealed_target,
     dynamic_code,
     shell_command,
     native_code,
@@ -66,6 +75,7 @@ RULES: tuple[Rule, ...] = (
     miner,
     destruction,
     self_deletion,
+    protection_off,
     host_tampering,
     anti_analysis,
     triggered_payload,

@@ -268,6 +268,12 @@ def shell_command(submission: Submission) -> Iterator[Finding]:
             )
 
 
+# A library by the name of something else.
+_DISGUISED = re.compile(
+    r"\.(?:dat|bin|txt|png|jpe?g|gif|ico|json|log|tmp|cfg|db|css|html?|md|pdf|xml|ya?ml|mp3)$"
+)
+
+
 def native_code(submission: Submission) -> Iterator[Finding]:
     """Native code is not bound by what this scanner reads.
 
@@ -279,7 +285,7 @@ def native_code(submission: Submission) -> Iterator[Finding]:
             what = repr(printable(capability.target)) if capability.target else "a library"
             yield found(
                 native_code,
-                Severity.MEDIUM,
+                Severity.HIGH if _DISGUISED.search(capability.target) else Severity.MEDIUM,
                 capability.location,
                 f"{capability.via}() loads {what}: native code that cannot be analysed here.",
                 capability=Kind.NATIVE,

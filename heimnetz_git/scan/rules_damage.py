@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from heimnetz_git.errors import printable
-from heimnetz_git.model.finding import Finding, Severity
+from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.atoms import Argument, Ref
 from heimnetz_git.scan.flows import texts_in
@@ -19,6 +19,7 @@ from heimnetz_git.scan.signs import (
     WALLET,
 )
 from heimnetz_git.scan.submission import Submission, found
+from heimnetz_git.scan.tables import text_of
 from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["clipper", "destruction", "miner", "self_deletion"]
@@ -60,6 +61,31 @@ def clipper(submission: Submission) -> Iterator[Finding]:
                 "The clipboard is read and replaced"
                 + (", by the form of wallet addresses." if wallet else "."),
             )
+    yield from _clipping_texts(submission)
+
+
+def _clipping_texts(submission: Submission) -> Iterator[Finding]:
+    """A script among the texts that replaces addresses, or a browser started with one's own."""
+    for module in submission.program.modules:
+        if not submission.can(Kind.WRITE, module.file):
+            continue
+        for node, _ in module.texts:
+            text = text_of(node)
+            script = len(text) > 100 and "replace" in text and _ADDRESSES.search(text) is not None
+            if script or "--load-extension=" in text:
+                yield found(
+                    clipper,
+                    Severity.HIGH,
+                    Location(module.file, *module.place(node)),
+                    "A script that replaces addresses of wallets is written."
+                    if script
+                    else "A browser is started with an extension that the code brings.",
+                    capability=Kind.WRITE,
+                )
+                break
+
+
+_ADDRESSES = re.compile(r"0x\)?\[a-fA-F0-9\]\{40\}|\(?bc1|\[13\]\)?\[a-km-zA-HJ-NP-Z")
 
 
 def _has_pattern(event: Event) -> bool:

@@ -25,6 +25,11 @@ _INVISIBLE = re.compile(
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
 _PLAIN_CODECS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "latin-1", "latin1",
                            "iso-8859-1", "iso-8859-15", "cp1252"})  # fmt: skip
+# Codecs of alphabets: a text in them says what it shows, unlike utf-7 or unicode_escape.
+_CHARSET = re.compile(
+    r"(?:iso-?8859|windows|cp|ibm|koi8|mac|gb|big5|euc|shift-?jis|sjis|latin|hz|tis|ptcp|johab|kz)"
+    r"[\w-]*"
+)
 _NATIVE_SUFFIXES = frozenset({".so", ".pyd", ".dll", ".dylib"})
 _HOOKS = frozenset({"sitecustomize.py", "usercustomize.py"})
 LARGEST_TEXT = 4 << 20
@@ -71,17 +76,19 @@ def _in_docstring(data: bytes, text: str, offset: int) -> bool:
 def source_encoding(submission: Submission) -> Iterator[Finding]:
     """A module in an unusual encoding reads differently in an editor and in Python.
 
-    ``# coding: utf-7`` or ``unicode_escape`` lets a comment contain code. Save it as UTF-8.
+    ``# coding: utf-7`` or ``unicode_escape`` lets a comment contain code; the codec of an
+    alphabet is a note. Save it as UTF-8.
     """
     for file, data in submission.files.items():
         if not file.endswith((".py", ".pyw")):
             continue
         head = b"\n".join(data.split(b"\n", 2)[:2])
         match = _COOKIE.search(head)
-        if match and match[1].decode("latin-1").lower().replace("_", "-") not in _PLAIN_CODECS:
+        codec = match[1].decode("latin-1").lower().replace("_", "-") if match else "utf-8"
+        if match and codec not in _PLAIN_CODECS:
             yield found(
                 source_encoding,
-                Severity.MEDIUM,
+                Severity.LOW if _CHARSET.fullmatch(codec) else Severity.HIGH,
                 Location(file, head.count(b"\n", 0, match.start()) + 1),
                 f"The module is encoded as {printable(match[1].decode('latin-1'))!r}.",
                 hint="Save it as UTF-8 and remove the line.",

@@ -16,6 +16,7 @@ from heimnetz_git.scan.signs import (
     CREDENTIALS,
     DROP_HOST,
     HOOK_HOST,
+    HOOK_KEY,
     SECRET_VARIABLE,
     is_public_host,
 )
@@ -45,6 +46,13 @@ _GRAVE = {
     "password": "stored passwords",
     "camera": "camera or microphone",
     "environment": "the whole environment",
+    "cloud": "the machine's cloud credentials",
+}
+# These are grave when the place that they go to is fixed in the code.
+_NAMED = {
+    "wallet": "a key that nobody else may have",
+    "login": "a password",
+    "told": "what a command tells of the machine",
 }
 
 
@@ -133,6 +141,8 @@ def _taken(submission: Submission, event: Event, flow: Flow) -> tuple[Origin | N
             return origin, f"the variable {printable(origin.detail)}"
         elif origin.label in _GRAVE:
             return origin, _GRAVE[origin.label]
+        elif origin.label in _NAMED and _is_fixed(submission, event, origin.label):
+            return origin, f"{_NAMED[origin.label]} ({printable(origin.detail)})"
     labels = flow.labels()
     facts = {one.detail for one in flow.origins if one.label in ("host", "user")}
     if {"host", "user"} <= labels and len(facts) > 1:
@@ -165,6 +175,24 @@ def _is_content(submission: Submission, event: Event, name: str) -> bool:
     ]
     flow = flow_into(submission.program, (*event.args, *content))
     return any(one.detail == name for one in flow.origins)
+
+
+_ADDRESS = re.compile(r"https?://\d{1,3}(?:\.\d{1,3}){3}\b")
+_FREE_HOST = re.compile(
+    r"mockapi|beeceptor|herokuapp|vercel\.app|glitch\.me|repl\.co|000webhost|pythonanywhere|workers\.dev"
+    r"|firebaseio|netlify|onrender|deta\.dev|supabase|web\.app|pipedream|ngrok|\.xyz\b|\.tk\b|\.top\b",
+    re.IGNORECASE,
+)
+
+
+def _is_fixed(submission: Submission, event: Event, label: str) -> bool:
+    """Whether a request goes to a public place that its author chose; of passwords, an odd one."""
+    if not is_public_host(_target(submission, event)):
+        return bool(HOOK_HOST.search(_text(submission, event)))
+    if label != "login":
+        return True
+    text = _text(submission, event)
+    return any(one.search(text) for one in (_ADDRESS, _FREE_HOST, HOOK_HOST, DROP_HOST))
 
 
 def _granted(submission: Submission) -> tuple[str, ...]:
@@ -277,6 +305,25 @@ def covert_destination(submission: Submission) -> Iterator[Finding]:
                     severity,
                     event.location,
                     f"{event.api}() talks to {printable(match[0])}, fixed in the code.",
+                    hint="Let the user configure where data goes.",
+                    capability=Kind.CONNECT,
+                )
+                break
+    yield from _named_hooks(submission)
+
+
+def _named_hooks(submission: Submission) -> Iterator[Finding]:
+    """A hook with its key among the texts of a module that talks, runs or writes."""
+    acts = (Kind.CONNECT, Kind.RUN, Kind.WRITE)
+    for module in submission.program.modules:
+        for node, _ in module.texts:
+            match = HOOK_KEY.search(text_of(node))
+            if match is not None and any(submission.can(it, module.file) for it in acts):
+                yield found(
+                    covert_destination,
+                    Severity.HIGH,
+                    Location(module.file, *module.place(node)),
+                    f"A hook and its key are fixed in the code ({printable(match[0][:40])!r}).",
                     hint="Let the user configure where data goes.",
                     capability=Kind.CONNECT,
                 )

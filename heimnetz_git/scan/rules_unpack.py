@@ -72,6 +72,8 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
     alarms: none known; vendored code belongs into files. Ship the code as it is.
     """
     for layer in submission.program.layers:
+        if layer.how == "write" and layer.made < DECODED:
+            continue
         hides = layer.made >= JOINED and _acts(submission, layer.module)
         if (layer.made >= DECODED or hides) and layer.how != "literal":
             place = _at(layer.scope, layer.node)
@@ -97,6 +99,8 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
         if event.api in _RUNNERS or event.api in _UNPICKLERS:
             flow = submission.flow(event)
             origin = flow.first("decoded", "image")
+            if origin is None and event.api.startswith(("marshal.", "exec")):
+                origin = flow.first("metadata")
             vague = event.api not in _TEXT_RUNNERS and not _is_carried(submission, event, flow)
             if (origin is None or vague) and not _encrypted(submission, event):
                 continue

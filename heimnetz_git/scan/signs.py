@@ -14,17 +14,21 @@ __all__ = [
     "ANALYSIS",
     "AUTOSTART",
     "BUILD_PROGRAM",
+    "CLOUD",
     "CREDENTIALS",
     "DESTRUCTION",
     "DOWNLOAD_RUN",
     "DROP_HOST",
     "GRAVE_PICKLE",
     "HOOK_HOST",
+    "HOOK_KEY",
     "MINING",
     "PERSISTENT_COMMAND",
+    "PROTECTION",
     "REVERSE_SHELL",
     "SAFE_PICKLE",
     "SECRET_VARIABLE",
+    "TELLING",
     "WALLET",
     "is_public_host",
 ]
@@ -112,6 +116,10 @@ HOOK_HOST = _any(
     |canarytokens
     |beeceptor\.com|mockbin|ptsv2|hookbin|requestcatcher|webhook\.(?:cool|example\.invalid)"""
 )
+HOOK_KEY = _any(
+    r"""discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{8,}/[\w-]{3,}
+    |hooks\.slack\.com/services/T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/\w{8,}|api\.telegram\.org/bot\d{8,}:[\w-]{20,}"""
+)
 DROP_HOST = _any(
     r"""pastebin\.com|paste\.ee|hastebin|ghostbin|rentry\.co|transfer\.sh|file\.io|gofile\.io
     |anonfiles|0x0\.st
@@ -122,6 +130,22 @@ DROP_HOST = _any(
     |raw\.githubusercontent\.com/\S+\.(?:exe|sh|ps1|bat|bin)|\.(?:duckdns\.org|no-ip\.\w+
     |hopto\.org|ddns\.net)|temp\.sh
     |(?:paste|drop|tunnel|collector)\.example\.invalid"""
+)
+# Addresses at which a cloud hands its machines their credentials.
+CLOUD = _any(r"169\.254\.169\.254|metadata\.google\.internal|100\.100\.100\.200|169\.254\.170\.2")
+# Commands whose output tells of people and their secrets.
+TELLING = _any(
+    r"""netsh\b.*wlan|find-generic-password|dump-keychain|\bcmdkey\b|reg\b.*\b(?:save|query)\b.*(?:sam|security)
+    |\bsysteminfo\b|\btasklist\b|\bipconfig\b|\bwhoami\b|/etc/(?:passwd|shadow)|\bprintenv\b|^env$
+    |\bwmic\b|\bGet-Clipboard\b|\bpbpaste\b|\bxclip\b|\bifconfig\b|\.ssh/|\.aws/|Get-ComputerInfo
+    |\bgit\s+config\b|\bsecurity\s+find|\bhistory\b"""
+)
+PROTECTION = _any(
+    r"""(?:Add|Set)-MpPreference|DisableRealtimeMonitoring|advfirewall\s+set\s+\S+\s+state\s+off
+    |\bsetenforce\s+0|\bufw\s+disable|iptables\s+(?:-F|--flush)|sc\s+(?:stop|delete)\s+WinDefend
+    |taskkill\b.*(?:MsMpEng|avast|avp|wireshark)|DisableAntiSpyware|auditctl\s+-[eD]|EnableLUA
+    |systemctl\s+(?:stop|disable)\s+(?:auditd|firewalld|apparmor|falcon)|csrutil\s+disable
+    |spctl\s+--master-disable|wevtutil\s+cl\b|Clear-EventLog"""
 )
 WALLET = _any(
     r"""\[13\]\[a-km-zA-HJ-NP-Z|bc1\[|\(bc1\||\^?0x\[a-f|0x\[0-9a-f|\[48\]\[0-9AB\]

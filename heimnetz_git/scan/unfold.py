@@ -16,6 +16,7 @@ from heimnetz_git.scan.atoms import (
     HOLE,
     LITERAL,
     Argument,
+    Atom,
     Atoms,
     Code,
     Known,
@@ -27,9 +28,10 @@ from heimnetz_git.scan.collect import tables_of
 from heimnetz_git.scan.machine import Machine
 from heimnetz_git.scan.tables import Module, Scope, text_of
 
-__all__ = ["Layer", "decoded_forms", "embedded", "shell_texts", "unfolded"]
+__all__ = ["WRITERS", "Layer", "decoded_forms", "embedded", "shell_texts", "unfolded"]
 
 LARGEST = 1 << 20
+WRITERS = (".write", ".write_text", ".write_bytes")
 _RUNS_TEXT = {
     "exec": "", "eval": "", "compile": "source", "timeit.timeit": "stmt", "timeit.repeat": "stmt",
     "cProfile.run": "", "profile.run": "", "pdb.run": "", "execfile": "",
@@ -39,6 +41,7 @@ _RUNS_TEXT = {
 }  # fmt: skip
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]{40,}={0,2}\s*")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){24,}|(?:\\x[0-9a-fA-F]{2}){24,}")
+SHORT = 40
 _PYTHONIC = re.compile(r"\b(?:import|exec|eval|lambda|def|print|class|__import__)\b")
 
 
@@ -63,12 +66,21 @@ def unfolded(  # noqa: PLR0917 # a call is these
         if argument is not None:
             for text, made in _texts(machine.value(*argument)):
                 yield from _layer(text, made, api, node, scope)
-    elif api.startswith(("subprocess.", "os.", "asyncio.create_sub", "pty.")):
-        for argument in args[:1]:
-            for text in shell_texts(machine.value(*argument)):
-                script = _python_c(text)
-                if script:
-                    yield from _layer(script, LITERAL, f"{api} python -c", node, scope)
+    elif api.endswith(WRITERS):
+        for text, made in _texts(machine.value(*args[0])) if args else ():
+            if len(text) > SHORT and _PYTHONIC.search(text):
+                yield from _layer(text, made, "write", node, scope)
+    elif api.startswith(("subprocess.", "os.", "asyncio.create_sub", "pty.")) and args:
+        for atom in machine.value(*args[0]):
+            for text in shell_texts((atom,)):
+                made = max(getattr(atom, "made", 0), _best(atom))
+                yield from _layer(_python_c(text), made, f"{api} python -c", node, scope)
+
+
+def _best(atom: Atom) -> int:
+    """How the best hidden item of a list came about."""
+    items = atom.items if isinstance(atom, Seq) else ()
+    return max((one.made for it in items for one in it if isinstance(one, Known)), default=0)
 
 
 def _texts(atoms: Atoms) -> Iterator[tuple[str, int]]:
@@ -122,7 +134,7 @@ def _python_c(command: str) -> str:
 
 
 def _layer(text: str, made: int, how: str, node: ast.expr, scope: Scope) -> Iterator[Layer]:
-    tree = parsed(text)
+    tree = parsed(text) if text else None
     module = scope.module
     if tree is None or not tree.body or module.depth > 5:
         return
