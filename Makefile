@@ -45,7 +45,8 @@ format: $(STAMP)
 # Each prints what was measured beside its goal or its peer, the end is one table of all goals;
 # `make bench BENCHMARKS=parse` runs one, `make bench QUICK=--quick` sizes that only show that they run.
 QUICK ?=
-BENCHMARKS ?= startup parse names reading search trees sync resolve export check_growth merging scan_corpus scan_speed
+BENCHMARKS ?= startup parse names reading search trees sync resolve export check_growth merging scan_corpus scan_speed \
+	host_start host_calls host_many
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks $(QUICK) $(BENCHMARKS)

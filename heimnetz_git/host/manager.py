@@ -42,6 +42,7 @@ from heimnetz_git.host.usage import Usage, usage
 from heimnetz_git.model.limits import seconds
 from heimnetz_git.model.manifest import Compiled
 from heimnetz_git.sandbox.launcher import Launcher, Mode
+from heimnetz_git.sandbox.levels import Level
 
 __all__ = ["PluginManager", "describe", "start_order"]
 
@@ -56,9 +57,10 @@ class PluginManager:
             plugins.call("dhcp-leases", "leases")
 
     ``sandbox`` is ``auto`` (isolated where that works, else a plain process and a warning),
-    ``required`` (else SandboxUnavailable) or ``off``. ``on_warning`` gets sentences, ``on_log``
-    (plugin, level of the logging module, line), ``on_event`` (``PLUGIN.event``, data). ``environ``
-    is where granted variables are read. ``services`` are what plugins may ask of the host with the
+    ``required`` (else SandboxUnavailable) or ``off``; ``level`` says how much of it.
+    ``on_warning`` gets sentences, ``on_log`` (plugin, level of the logging module, line),
+    ``on_event`` (``PLUGIN.event``, data). ``environ`` is where granted variables are read.
+    ``services`` are what plugins may ask of the host with the
     permission of that name. ``restart`` says what is done about crashes (None: nothing);
     ``journal`` is a file that outlives this process; ``safe_mode`` runs essential plugins only;
     ``preload`` forks plugins from a process that has the SDK loaded (default: with two or more).
@@ -70,6 +72,7 @@ class PluginManager:
         specs: Iterable[LaunchSpec],
         *,
         sandbox: Mode = "auto",
+        level: Level = "standard",
         on_warning: Callable[[str], None] | None = None,
         on_log: LogLine | None = None,
         on_event: Callable[[str, dict[str, Any]], None] = lambda _name, _data: None,
@@ -82,7 +85,7 @@ class PluginManager:
         now: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._launcher = Launcher(sandbox, on_warning=on_warning or _warn)
+        self._launcher = Launcher(sandbox, level=level, on_warning=on_warning or _warn)
         self._on_log = on_log or (lambda _plugin, _level, _line: None)
         self._environ = os.environ if environ is None else environ
         self._services = dict(services or {})
