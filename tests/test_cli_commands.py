@@ -78,6 +78,7 @@ DOCUMENTS = {
     "registry check": "registry check registry.git --base main --head main",
     "registry receive": "registry receive registry.git",
     "registry upstream": "registry upstream registry.git registry.git",
+    "registry rebuild": "registry rebuild registry.git submit/lamp/2.0.0",
     "registry shell": "registry shell . --user ada",
     "approve": "approve submit/lamp/2.0.0 --override unproven --sign key --to registry.git",
     "index init": "index init other.git",
@@ -101,6 +102,7 @@ YANK = "yank clock 1.0.0 --reason broken --to registry.git"
 DECIDE = "--override facts-unproven --override newest-yanked --override plugin-broken"
 PYLOCK = "lock --format pylock --base-url https://plugins.example.org --output pylock.toml"
 PREPARED = {
+    "registry rebuild": ("publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",),
     "approve": ("publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",),
     "import-pylock": (PYLOCK,),
     "index verify": ("index export registry.git public",),

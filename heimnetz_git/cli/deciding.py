@@ -13,9 +13,9 @@ from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.publishing import key_of, reachable, sign_option, to_option
 from heimnetz_git.cli.session import Session
-from heimnetz_git.errors import FileMissing, printable
+from heimnetz_git.errors import FileMissing, Offline, ReleaseNotFound, printable
 
-__all__ = ["approve", "registry_shell", "registry_upstream"]
+__all__ = ["approve", "registry_rebuild", "registry_shell", "registry_upstream"]
 
 
 @command(
@@ -114,3 +114,51 @@ def registry_upstream(
         )
     said = f"Keeps {done.names} names, {done.added} of them new."
     return Answer({"kept": done}, [said], narrates=True)
+
+
+@command(examples=("registry rebuild registry.git submit/clock/1.0.0",))
+@click.argument("registry", metavar="PATH")
+@click.argument("branch")
+@click.option("--allow", multiple=True, metavar="PREFIX", help="Fetch sources from such addresses.")
+def registry_rebuild(
+    session: Session, registry: str, branch: str, *, allow: tuple[str, ...]
+) -> Answer:
+    """Build a submission's wheel anew and compare.
+
+    From the commit that the release names, in the sandbox, by a back end that is installed here.
+    Sources are fetched from https:// addresses unless --allow names others: a submission chooses
+    the address, and must not make this machine ask another one that only it can reach.
+    The registry remembers it: the record of the release says yes or no, and a wheel that differs
+    waits for a maintainer.
+    """
+    from heimnetz_git.registry import index
+    from heimnetz_git.registry.rebuilt import note_rebuilt
+    from heimnetz_git.registry.submission_seen import single_writer
+    from heimnetz_git.registry.submission_value import PREFIX, commit_of, submission_of
+    from heimnetz_git.sdk.rebuild import rebuild
+    from heimnetz_git.storage.repo import Repository
+
+    full = branch if branch.startswith(PREFIX) else PREFIX + branch
+    if session.settings.offline:
+        raise Offline("The source of a release is fetched, which may need the network.")
+    with Repository.open(session.existing(registry)) as repository:
+        head = commit_of(repository, full)
+        asked = submission_of(full, head)
+        release = index.release(repository, repository.tree(head), asked.name, asked.version)
+        if release is None:
+            said = f"{printable(full)} brings no release."
+            raise ReleaseNotFound(said, name=asked.name, version=asked.version)
+        with tempfile.TemporaryDirectory(prefix="heimnetz-") as folder:
+            done = rebuild(
+                release,
+                Path(folder),
+                timeout=session.settings.timeout,
+                may_fetch=lambda url: url.startswith(allow or ("https://",)),
+            )
+        if done.state != "not tried":
+            digests = [one.sha256 for one in release.artifacts]
+            with single_writer(repository):
+                same = done.state == "yes"
+                note_rebuilt(repository, [done.sha256] if same else digests, same=same)
+    line = f"{printable(asked.title)} reproduced: {done.state}. {done.why}".rstrip()
+    return Answer({"rebuilt": done}, [line], exit_code=9 if done.state == "no" else 0)

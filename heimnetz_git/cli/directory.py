@@ -125,6 +125,13 @@ COMMANDS: tuple[Entry, ...] = (
         REGISTRY,
     ),
     Entry(
+        "registry rebuild",
+        "deciding",
+        "registry_rebuild",
+        "Build a submission's wheel anew and compare.",
+        REGISTRY,
+    ),
+    Entry(
         "registry shell",
         "deciding",
         "registry_shell",

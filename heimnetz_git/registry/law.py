@@ -6,7 +6,7 @@ merge hold a change to ``judge``. Rules see parsed objects and their ids, never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from heimnetz_git.registry import (
     law_signature,
     law_tree,
 )
-from heimnetz_git.registry.law_case import LATEST, Actor, Case, finding
+from heimnetz_git.registry.law_case import LATEST, NONE_REBUILT, Actor, Case, finding
 from heimnetz_git.registry.law_outcome import refuses, with_outcomes
 from heimnetz_git.registry.law_update import (
     MOST_FINDINGS,
@@ -89,6 +89,7 @@ SUBMISSION_RULES: tuple[Rule, ...] = (
     law_promises.license_file_missing,
     law_promises.host_range,
     law_promises.host_unbounded,
+    law_promises.not_reproduced,
 )
 
 
@@ -102,14 +103,15 @@ def judge(  # noqa: PLR0913 # a change, and what is known around it
     actor: Actor | None = None,
     dependents: Callable[[str], frozenset[str]] | None = None,
     at: int = LATEST,
+    rebuilt: Mapping[str, bool] = NONE_REBUILT,
 ) -> tuple[Finding, ...]:
     """What the law has against going from one tree to the other, in a stable order.
 
     ``submission`` holds it to the rules for a release too. ``wheel_of`` gets wheels that the
     registry does not hold itself; without it they are noted as not compared. ``actor`` is who is
     proved to ask for it; ``dependents`` gives the plugins that require one; ``at`` is the Unix
-    time to judge signing keys by. Each finding has its outcome. Registry, policy, keys and owners
-    are those of the base.
+    time to judge signing keys by; ``rebuilt`` what is known of wheels built anew. Each finding has
+    its outcome. Registry, policy, keys and owners are those of the base.
     """
     try:
         changes = tuple(islice(repo.diff(base_tree, head_tree), MOST_FILES + 1))
@@ -119,7 +121,17 @@ def judge(  # noqa: PLR0913 # a change, and what is known around it
         info = _shared(repo, base_tree, REGISTRY, RegistryInfo)
         policy = _shared(repo, base_tree, POLICY, Policy) or Policy(format=1)
         case = Case(
-            repo, base_tree, head_tree, changes, info, policy, wheel_of, actor, dependents, at
+            repo,
+            base_tree,
+            head_tree,
+            changes,
+            info,
+            policy,
+            wheel_of,
+            actor,
+            dependents,
+            at,
+            rebuilt,
         )
         rules = (*FACT_RULES, *SUBMISSION_RULES) if submission else FACT_RULES
         whole = changes if len(changes) <= MOST_FILES else repo.diff(base_tree, head_tree)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from heimnetz_git.errors import InvalidFile, printable
@@ -22,6 +23,7 @@ LARGEST_FILE = 256 << 10
 """Bytes of the largest file of an index that is not an artifact."""
 
 LATEST = 1 << 62
+NONE_REBUILT: Mapping[str, bool] = MappingProxyType({})
 
 WheelOf = Callable[[Artifact], bytes]
 
@@ -67,7 +69,8 @@ class Case:
     """One change of an index. ``registry`` and ``policy`` are those of the base tree.
 
     ``at`` is the Unix time to judge keys by: the end of time unless somebody knows better, when
-    every key that expires has expired.
+    every key that expires has expired. ``rebuilt`` says of wheels, by SHA-256, whether their source
+    makes the same bytes.
     """
 
     repo: Repository
@@ -80,6 +83,7 @@ class Case:
     actor: Actor | None = None
     dependents: Callable[[str], frozenset[str]] | None = None
     at: int = LATEST
+    rebuilt: Mapping[str, bool] = field(default_factory=lambda: NONE_REBUILT)
 
     @cached_property
     def placed(self) -> tuple[Placed, ...]:

@@ -19,6 +19,7 @@ CHOSEN: dict[str, Outcome] = {
     "name-similar": "hold",
     "name-upstream": "hold",
     "newest-yanked": "hold",
+    "not-reproduced": "hold",
     "permissions-grown": "hold",
     "plugin-broken": "hold",
     "removal": "hold",

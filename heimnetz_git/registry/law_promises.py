@@ -23,6 +23,7 @@ __all__ = [
     "host_range",
     "host_unbounded",
     "license_file_missing",
+    "not_reproduced",
     "permissions_grown",
 ]
 
@@ -102,3 +103,16 @@ def host_unbounded(case: Case) -> Iterator[Finding]:
             said = f"It says to work with any later {printable(host)}."
             path = release_path(case.names[0], release.version if release else "")
             yield finding("host-unbounded", path, said, severity=Severity.INFO)
+
+
+def not_reproduced(case: Case) -> Iterator[Finding]:
+    """A wheel is what its source makes: where it was built anew and differs, a maintainer decides.
+
+    'registry rebuild' does that, in the sandbox; what was not tried is no finding.
+    """
+    release = case.release
+    for artifact in release.artifacts if release else ():
+        if case.rebuilt.get(artifact.sha256) is False:
+            said = f"The source makes another wheel than {printable(artifact.file)}."
+            path = release_path(case.names[0], release.version if release else "")
+            yield finding("not-reproduced", path, said, severity=Severity.MEDIUM)

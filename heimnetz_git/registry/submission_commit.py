@@ -10,6 +10,8 @@ import msgspec
 from heimnetz_git.model.finding import Finding
 from heimnetz_git.model.layout import record_path, release_path
 from heimnetz_git.model.registry import Record
+from heimnetz_git.registry import index
+from heimnetz_git.registry.rebuilt import read_rebuilt, reproduced
 from heimnetz_git.registry.submission_value import Submission
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Repository
@@ -55,12 +57,14 @@ def with_record(repo: Repository, taken: Taken, when: int) -> str:
     if not asked.version:
         return taken.tree
     entry = repo.entry(taken.tree, release_path(asked.name, asked.version))
+    release = index.release(repo, taken.tree, asked.name, asked.version)
     record = Record(
         format=1,
         name=asked.name,
         version=asked.version,
         release=entry.oid if entry else "",
         merged=utc(when),
+        reproduced=reproduced(read_rebuilt(repo), release) if release else "not tried",
     )
     files = {record_path(asked.name, asked.version): yamlfile.dump(record)}
     return repo.write(taken.tree, files)

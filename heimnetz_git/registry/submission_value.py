@@ -15,6 +15,7 @@ from heimnetz_git.model.release import Artifact
 from heimnetz_git.registry.law import judge
 from heimnetz_git.registry.law_case import LATEST, Actor, finding
 from heimnetz_git.registry.law_outcome import refuses
+from heimnetz_git.registry.rebuilt import read_rebuilt
 from heimnetz_git.registry.replay import Replayed
 from heimnetz_git.registry.reverse import needs_of
 from heimnetz_git.storage.repo import Repository
@@ -95,6 +96,7 @@ def judge_replayed(
         wheel_of=wheel_of,
         actor=actor,
         at=at,
+        rebuilt=read_rebuilt(repo),
         dependents=lambda name: needs_of(repo, replayed.base, keep=True).of(name),
     )
     if expected is None:

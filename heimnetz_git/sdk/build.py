@@ -6,7 +6,10 @@ import os
 import shutil
 import sysconfig
 import tempfile
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from packaging.version import Version
@@ -26,7 +29,14 @@ from heimnetz_git.sdk.repack import EPOCH, repack
 from heimnetz_git.sdk.sbom import bill_of_materials, bill_path
 from heimnetz_git.storage.wheelfile import Wheel, open_wheel
 
-__all__ = ["Built", "build"]
+__all__ = ["BackEnd", "Built", "build"]
+
+
+class BackEnd(Protocol):
+    """Makes the wheel of the project in a folder, in another; its path. Raises BuildFailed."""
+
+    def __call__(self, source: Path, out: Path, /, *, environ: Mapping[str, str]) -> Path:
+        """See above."""
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -36,7 +46,7 @@ class Built(msgspec.Struct, frozen=True):
     release: Release
 
 
-def build(
+def build(  # noqa: PLR0913 # what is built, and how
     path: Path,
     out: Path,
     *,
@@ -45,18 +55,21 @@ def build(
     source: Source | None = None,
     when: int = EPOCH,
     reporter: Reporter = SILENT,
+    back_end: BackEnd | None = None,
 ) -> Built:
     """Build the project in the folder ``path``; the wheel appears in ``out`` whole or not at all.
 
     The back end sees a clean copy of the source tree and the fixed time ``when`` (Unix, as in
-    SOURCE_DATE_EPOCH); the plugin is then asked for its operations in the sandbox. Raises
+    SOURCE_DATE_EPOCH); the plugin is then asked for its operations in the sandbox. ``back_end``
+    runs it in another way than in a process of this user's. Raises
     ProjectInvalid, BuildFailed, WheelRejected, SandboxUnavailable or PluginFailed.
     """
     project = read_project(path)
     manifest = (project.root / MANIFEST).read_bytes()
     with tempfile.TemporaryDirectory(prefix="heimnetz-build-") as folder:
         work = Path(folder)
-        raw = _raw_wheel(project, work, isolation, when, reporter)
+        run = back_end or partial(build_wheel, isolation=isolation)
+        raw = _raw_wheel(project, work, run, when, reporter)
         reporter.start(f"Asking {project.name} for its operations")
         try:
             compiled = _compiled(project, raw, work, sandbox)
@@ -69,14 +82,14 @@ def build(
 
 
 def _raw_wheel(
-    project: ProjectSource, work: Path, isolation: Isolation, when: int, reporter: Reporter
+    project: ProjectSource, work: Path, run: BackEnd, when: int, reporter: Reporter
 ) -> Wheel:
     """What the back end makes of a clean copy, checked: name, version and layout as promised."""
     reporter.start(f"Building {project.name} {project.version}")
     try:
         clean = _clean_copy(project.root, work / "source")
         environ = {"SOURCE_DATE_EPOCH": str(max(when, EPOCH)), "PYTHONHASHSEED": "0"}
-        made = build_wheel(clean, work / "raw", isolation=isolation, environ=environ)
+        made = run(clean, work / "raw", environ=environ)
     finally:
         reporter.done()
     wheel = open_wheel(made)
