@@ -36,7 +36,7 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml templates/registry/.github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
-	@$(BIN)/zizmor --quiet --offline .github templates/registry/.github templates/plugin/base/.github
+	@$(BIN)/zizmor --quiet --offline .github templates/registry/.github templates/plugin/base/.github templates/release/github/.github
 
 format: $(STAMP)
 	@$(BIN)/ruff format .

@@ -57,6 +57,7 @@ DOCUMENTS = {
     "sync": "sync --dry-run",
     "import-pylock": "import-pylock pylock.toml",
     "new": "new gong --type utility --author Ada",
+    "init": "init project --ci github",
     "validate": "validate dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "test": "test project",

@@ -60,6 +60,7 @@ COMMANDS: tuple[Entry, ...] = (
         FIND,
     ),
     Entry("new", "scaffold", "new", "Begin a plugin: a small one that works.", WRITE),
+    Entry("init", "preparing", "init", "Give a project a workflow that publishes on a tag.", WRITE),
     Entry("validate", "author", "validate", "Check a plugin project against the rules.", WRITE),
     Entry(
         "quality",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -52,7 +53,10 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 class Runner:
-    """What runs a workflow: a fresh folder, a PATH with the program and a pip that does nothing."""
+    """What runs a workflow: a fresh folder, a PATH with the program, nothing to install.
+
+    A plugin's own tests are told to be fine: they are other stories.
+    """
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "runner"
@@ -60,7 +64,10 @@ class Runner:
         self.work.mkdir(parents=True)
         tools = self.folder / "bin"
         tools.mkdir()
-        self.tool(tools / "heimnetz-git", f'exec {sys.executable} -m heimnetz_git "$@"')
+        self.tool(
+            tools / "heimnetz-git", f'[ "$1" = test ] || exec {sys.executable} -m heimnetz_git "$@"'
+        )
+        self.tool(tools / "sudo", 'test "$1" = apt-get')
         self.tool(tools / "python", 'test "$1 $2 $3" = "-m pip install"')
         self.environ = {
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
@@ -319,3 +326,109 @@ def test_a_maintainers_approval_counts_for_one_commit(
                 assert "Merged clocks 1.0.0" in done.out, done
         said = git(forge.root / "acme/plugins.git", "log", "-1", "--format=%B", "main")
     assert "Override: name-similar by max" in said
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "github",
+        pytest.param("forgejo", marks=pytest.mark.slow),
+        pytest.param("gitlab", marks=pytest.mark.slow),
+    ],
+)
+def test_a_tag_is_published_by_the_authors_workflow(
+    served: Served, ada: Machine, runner: Runner, kind: str
+) -> None:
+    """What ``init --ci`` wrote is run as the forge would: checked, built, signed, submitted."""
+    ada.do("new", "bell", "--type", "utility", "--author", "Ada", "--email", "ada@example.org")
+    project = ada.work / "bell"
+    with served(kind) as forge:
+        made = ada.ask("init", "bell", "--ci", kind, "--to", forge.url())
+        again = ada.ask("init", "bell", "--ci", kind, "--to", forge.url())
+        assert made["file"] == again["file"]
+        assert TOKEN not in (project / made["file"]).read_text()
+        commit = tagged(ada, project, forge.root / "ada" / "bell.git")
+        if kind != "forgejo":
+            shutil.copytree(project, runner.work, dirs_exist_ok=True)
+        known = released(forge, commit, signing_key(ada.root))
+        if kind == "gitlab":
+            found = YAML(typ="safe").load((project / made["file"]).read_text("utf-8"))
+            ended = runner.run([(line, {}) for line in found["release"]["script"]], known)
+        else:
+            ended = runner.run(steps_of(project / made["file"]), known)
+        assert ended.code == 0, ended
+        assert TOKEN not in ended.out + ended.err
+        waiting = ada.ask("submissions", forge.url())["submissions"]
+        assert [one["name"] for one in waiting] == ["bell"]
+        head = waiting[0]["head"]
+        source = forge.root / ("ada/plugins.git" if kind == "github" else "acme/plugins.git")
+        said = git(source, "show", head)
+    assert re.search(rf"source:.*{commit}.*tag: v0.1.0", said, re.DOTALL), said
+    assert "BEGIN SSH SIGNATURE" in said
+
+
+def signing_key(folder: Path) -> str:
+    """A new SSH private key."""
+    key = folder / "key"
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(words, check=True, capture_output=True)
+    return key.read_text()
+
+
+def tagged(ada: Machine, project: Path, target: Path) -> str:
+    """The project as a repository with a tag, pushed to ``target``; the tag's commit."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+
+    def run(*words: str) -> str:
+        names = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        done = subprocess.run(
+            ["git", *names, *words], cwd=project, env=environ, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    run("init", "-q", "--bare", str(target))
+    run("init", "-q")
+    run("add", "-A")
+    run("commit", "-q", "-m", "bell")
+    run("tag", "v0.1.0")
+    run("push", "-q", str(target), "v0.1.0")
+    return run("rev-parse", "HEAD")
+
+
+def released(forge: ForgeServer, commit: str, key: str) -> dict[str, str]:
+    """What a forge knows when a tag is pushed."""
+    return {
+        "github.server_url": forge.address,
+        "github.repository": "ada/bell",
+        "github.sha": commit,
+        "github.ref_name": "v0.1.0",
+        "github.token": "",
+        "secrets.HEIMNETZ_TOKEN": TOKEN,
+        "secrets.HEIMNETZ_SIGNING_KEY": key,
+        "HEIMNETZ_TOKEN": TOKEN,
+        "HEIMNETZ_FORK": "",
+        "HEIMNETZ_SIGNING_KEY": key,
+        "CI_PROJECT_URL": f"{forge.address}/ada/bell",
+        "CI_COMMIT_SHA": commit,
+        "CI_COMMIT_TAG": "v0.1.0",
+    }
+
+
+def test_a_workflow_that_is_there_is_not_written_over(ada: Machine) -> None:
+    """Nor one where there is no project, nor a token in an address."""
+    ada.do("new", "bell", "--type", "utility", "--author", "Ada")
+    file = ada.work / "bell/.gitlab-ci.yml"
+    file.write_text("mine: {}\n")
+    assert ".gitlab-ci.yml" in ada.refuse(2, "init", "bell", "--ci", "gitlab")["message"]
+    assert file.read_text() == "mine: {}\n"
+    ada.refuse(3, "init", ".", "--ci", "github")
+    for odd in (
+        "https://ada:hunter2@example.org/a/b.git",
+        "https://example.org/${{x}}/b",
+        "/folder",
+    ):
+        ada.refuse(2, "init", "bell", "--ci", "github", "--to", odd)
+    assert not (ada.work / "bell/.github/workflows/release.yml").exists()
