@@ -38,6 +38,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("cli/",),
     "jinja2": ("sdk/scaffold", "market/site"),
     "merge3": ("sdk/scaffold_update",),
+    "cvss": ("market/cvss",),
     "installer": ("install/",),
     "build": ("sdk/build",),
     "cryptography": ("trust/",),

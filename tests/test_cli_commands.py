@@ -50,6 +50,7 @@ DOCUMENTS = {
     "tree": "tree",
     "why": "why clock",
     "why-not": "why-not clock==1.0.0",
+    "audit": "audit",
     "outdated": "outdated",
     "generations": "generations",
     "rollback": "rollback 1",

@@ -45,6 +45,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("tree", "state", "tree", "Show what requires what.", FIND),
     Entry("why", "state", "why", "Show why a plugin is installed.", FIND),
     Entry("why-not", "whynot", "why_not", "Show what keeps a release from being chosen.", FIND),
+    Entry("audit", "audit", "audit", "Find known weaknesses of plugins and their packages.", FIND),
     Entry("outdated", "state", "outdated", "List plugins that have newer versions.", FIND),
     Entry(
         "generations", "state", "generations", "List the sets of plugins that were active.", FIND
