@@ -41,7 +41,7 @@ class Origin(NamedTuple):
 class Flow(NamedTuple):
     """Everything that may reach an expression.
 
-    ``names`` are the variables passed, ``longest`` the length of the longest text.
+    ``names`` are the variables passed, ``longest`` the length of the longest text without a space.
     """
 
     origins: tuple[Origin, ...]
@@ -303,7 +303,7 @@ def _subscript(walk: _Walk, node: ast.Subscript, scope: Scope) -> None:
 
 
 def _constant(walk: _Walk, node: ast.Constant, _: Scope) -> None:
-    if isinstance(node.value, str | bytes):
+    if isinstance(node.value, bytes) or (isinstance(node.value, str) and " " not in node.value):
         walk.longest = max(walk.longest, len(node.value))
 
 

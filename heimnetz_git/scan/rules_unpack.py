@@ -17,7 +17,7 @@ from heimnetz_git.scan.atoms import (
     Code,
     Known,
 )
-from heimnetz_git.scan.flows import Flow, texts_in
+from heimnetz_git.scan.flows import Flow, flow_into, texts_in
 from heimnetz_git.scan.program import Event, Program
 from heimnetz_git.scan.signs import DOWNLOAD_RUN
 from heimnetz_git.scan.submission import Submission, found
@@ -46,6 +46,7 @@ _RUNNERS = frozenset(
 
 _WEB = re.compile(r"(?:requests|urllib|httpx|http\.|aiohttp|urllib3|wget|ftplib|curl|niquests)")
 SHORT = 60  # a text that is longer may be code
+BLOB = 300  # a text without a space that is longer is likely data
 
 _HARD = frozenset({Kind.RUN, Kind.DYNAMIC, Kind.NATIVE})
 
@@ -75,6 +76,8 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
         if layer.how == "write" and layer.made < DECODED:
             continue
         hides = layer.made >= JOINED and _acts(submission, layer.module)
+        if layer.how.endswith(" -c") and layer.made < DECODED:
+            continue  # scripts for another Python are put together as a matter of course
         if (layer.made >= DECODED or hides) and layer.how != "literal":
             place = _at(layer.scope, layer.node)
             yield found(
@@ -97,7 +100,7 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
             )
     for event in submission.program.events:
         if event.api in _RUNNERS or event.api in _UNPICKLERS:
-            flow = submission.flow(event)
+            flow = flow_into(submission.program, _what_runs(event))
             origin = flow.first("decoded", "image")
             if origin is None and event.api.startswith(("marshal.", "exec")):
                 origin = flow.first("metadata")
@@ -118,6 +121,12 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
                 capability=Kind.DYNAMIC,
                 trail=trail,
             )
+
+
+def _what_runs(event: Event) -> list[Argument]:
+    """The arguments that say what is run; not the names that it is given, or how."""
+    words = ("source", "args", "input", "stdin", "cmd", "command", "stmt", "data", "file")
+    return [*event.args[:1], *(event.keywords[word] for word in words if word in event.keywords)]
 
 
 def _acts(submission: Submission, module: Module) -> bool:
@@ -149,7 +158,7 @@ _CARRIED = ("image", "network", "metadata", "package")
 
 def _is_carried(submission: Submission, event: Event, flow: Flow) -> bool:
     """Whether what is run comes with the package or from the network, not from its caller."""
-    if flow.first(*_CARRIED) is not None or flow.longest > SHORT:
+    if flow.first(*_CARRIED) is not None or flow.longest > BLOB:
         return True
     return any(isinstance(one, Known) for one in submission.program.value(event.argument(0)))
 
@@ -167,7 +176,7 @@ def download_execute(submission: Submission) -> Iterator[Finding]:
     """
     written = dict(_written_from_network(submission))
     for event in submission.events(Kind.DYNAMIC, Kind.NATIVE, Kind.RUN):
-        flow = submission.flow(event)
+        flow = flow_into(submission.program, _what_runs(event))
         origin = flow.first("network")
         is_code = event.api in _RUNNERS or (
             event.api in _UNPICKLERS
