@@ -92,11 +92,12 @@ def scan(
     PATH is a wheel, a project's folder, or any folder or module. What a plugin can do is held
     against the permissions that it declares. The code is read, never run.
     """
-    from heimnetz_git.scan import sarif as forms
-    from heimnetz_git.sdk.validate import scan_path
+    from heimnetz_git.sdk.scanning import scan_path
 
     place = session.existing(path)
     report = scan_path(place)
+    if sarif or markdown:
+        from heimnetz_git.scan import sarif as forms
     if sarif:
         log = json.dumps(forms.sarif(report), indent=1, ensure_ascii=False)
         write_atomic(session.path(sarif), log.encode())

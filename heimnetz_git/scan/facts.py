@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from heimnetz_git.errors import printable
 from heimnetz_git.scan.collect import tables_of
+from heimnetz_git.scan.mending import mended
 from heimnetz_git.scan.tables import Module
 
-__all__ = ["Facts", "Unreadable", "Use", "module_name", "read_facts", "read_module"]
+__all__ = ["Facts", "Unreadable", "Use", "module_name", "read_facts", "read_module", "read_rest"]
 
 LARGEST_MODULE = 24 << 20
 MOST_SIGNS = 1_600_000  # all but letters and digits: what makes a tree large, unlike long texts
@@ -61,6 +62,17 @@ def read_facts(file: str, source: bytes) -> Facts:
     module = read_module(file, source)
     uses = (Use(name, *module.place(node)) for name, node, _ in module.imports)
     return Facts(file, tuple(sorted(uses, key=lambda use: use[1:])))
+
+
+def read_rest(file: str, source: bytes) -> tuple[Module, tuple[int, ...]] | None:
+    """The tables of what can be read of a module that does not parse, and the lines that cannot."""
+    rest = mended(source)
+    if rest is None or not rest.tree.body:
+        return None
+    try:
+        return tables_of(file, module_name(file), rest.tree), rest.lost
+    except (RecursionError, MemoryError):
+        return None
 
 
 def read_module(file: str, source: bytes) -> Module:

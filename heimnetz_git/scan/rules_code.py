@@ -102,9 +102,11 @@ def not_analysed(submission: Submission) -> Iterator[Finding]:
     for broken in submission.broken:
         yield found(
             not_analysed,
-            Severity.MEDIUM,
+            Severity.LOW if broken.mended else Severity.MEDIUM,
             broken.location,
-            f"This module could not be analysed: {broken.reason}.",
+            f"This module is of an older Python: {broken.reason}."
+            if broken.mended
+            else f"This module could not be analysed as a whole: {broken.reason}.",
             hint="Write it so that the oldest Python you support can parse it.",
         )
 

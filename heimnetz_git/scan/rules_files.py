@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import Kind
+from heimnetz_git.scan.bytecode import foreign_names, source_of
 from heimnetz_git.scan.secrets import secrets_in
 from heimnetz_git.scan.submission import Submission, found
 
@@ -99,14 +100,14 @@ def binary_member(submission: Submission) -> Iterator[Finding]:
     """Programs in a plugin cannot be read; disguised ones are not meant to be.
 
     A native library under its own suffix is a matter for a person's review. High: compiled Python
-    (``.pyc``), which runs without its source, and a program under the suffix of something else.
+    (``.pyc``) without its source or made from another one, and a program under the suffix of
+    something else.
     """
     for file, data in submission.files.items():
         suffix = PurePosixPath(file).suffix.lower()
         native = _native_format(data)
         if suffix in (".pyc", ".pyo"):
-            message = "Compiled Python: it runs, and its source is not here to read."
-            yield found(binary_member, Severity.HIGH, Location(file), message)
+            yield from _compiled(submission, file, data)
         elif native and suffix and suffix not in _NATIVE_SUFFIXES and suffix != ".exe":
             message = f"This is {native}, under another name."
             yield found(
@@ -117,6 +118,20 @@ def binary_member(submission: Submission) -> Iterator[Finding]:
             yield found(
                 binary_member, Severity.MEDIUM, Location(file), message, capability=Kind.NATIVE
             )
+
+
+def _compiled(submission: Submission, file: str, data: bytes) -> Iterator[Finding]:
+    """Compiled Python without its source, or made from another one."""
+    source = source_of(file, submission.files)
+    if source is None:
+        message = "Compiled Python: it runs, and its source is not here to read."
+        yield found(binary_member, Severity.HIGH, Location(file), message)
+        return
+    names = foreign_names(data, source)
+    if names:
+        shown = printable(", ".join(names[:3]))
+        message = f"This is compiled from another source than the one beside it ({shown})."
+        yield found(binary_member, Severity.HIGH, Location(file), message)
 
 
 def startup_hook(submission: Submission) -> Iterator[Finding]:

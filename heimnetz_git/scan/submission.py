@@ -21,10 +21,11 @@ FAR_HOPS = 12
 
 
 class Broken(NamedTuple):
-    """A module that could not be analysed, and why."""
+    """A module that could not be analysed, and why; ``mended`` if all of it was read after all."""
 
     location: Location
     reason: str
+    mended: bool = False
 
 
 class Submission:

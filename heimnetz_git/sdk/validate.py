@@ -6,8 +6,7 @@ from pathlib import Path
 
 from heimnetz_git.errors import FileMissing, printable
 from heimnetz_git.model.finding import Finding
-from heimnetz_git.scan.engine import Report, ranked, scan, scan_tree, scan_wheel
-from heimnetz_git.sdk.project import MANIFEST, package_files, read_project
+from heimnetz_git.scan.report import ranked
 from heimnetz_git.sdk.rules_code import host_internals, operations, permissions
 from heimnetz_git.sdk.rules_metadata import (
     authors,
@@ -19,6 +18,7 @@ from heimnetz_git.sdk.rules_metadata import (
     version_form,
 )
 from heimnetz_git.sdk.rules_names import category_form, file_names, plugin_name_form, size
+from heimnetz_git.sdk.scanning import scan_path, scan_project
 from heimnetz_git.sdk.subject import project_subject, wheel_subject
 
 __all__ = ["RULES", "scan_path", "scan_project", "validate"]
@@ -53,24 +53,3 @@ def validate(path: Path) -> tuple[Finding, ...]:
     if isinstance(subject, tuple):
         return ranked(subject)
     return ranked(finding for rule in RULES for finding in rule(subject))
-
-
-def scan_project(path: Path) -> Report:
-    """What the scanner says of the code that would be installed, and of its permissions.
-
-    ``path`` is a project's folder or a wheel. Raises ProjectInvalid or FileMissing.
-    """
-    if path.is_file():
-        return scan_wheel(path)
-    project = read_project(path)
-    return scan(package_files(project), project.manifest.permissions)
-
-
-def scan_path(path: Path) -> Report:
-    """What the scanner says of a wheel, a plugin project, or any other folder or file.
-
-    Raises ProjectInvalid or FileMissing.
-    """
-    if path.is_file():
-        return scan_wheel(path) if path.suffix == ".whl" else scan({path.name: path.read_bytes()})
-    return scan_project(path) if (path / MANIFEST).is_file() else scan_tree(path)
