@@ -21,7 +21,7 @@ __all__ = [
     "Unusable",
     "create",
     "fill_words",
-    "index_releases",
+    "make_keys",
     "open_existing",
     "pack",
     "sqlite_errors",
@@ -32,29 +32,30 @@ __all__ = [
 Connection = sqlite3.Connection
 Value = TypeVar("Value")
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 _PAGE = 8192  # bytes; half as many overflow pages for rows as long as a manifest
 _ROOM = 16 << 20  # bytes of pages that a new database keeps in memory
 SEPARATOR = "\x1f"  # stands around each category and tag, so that one is found whole
 
-# `release` keeps its rowid: rows as long as a manifest would each spill out of the other kind of
-# table, into nearly twice the room (https://www.sqlite.org/withoutrowid.html, "When to use").
+# The large tables keep their rowid: rows as long as a manifest would each spill out of the other
+# kind of table, into nearly twice the room (https://www.sqlite.org/withoutrowid.html, "When to
+# use"); and plugins come in an order of which their names know nothing, so that rows are added at
+# the end and their keys are sorted once.
 #
 # One row of full text per plugin, not per release: searching is ten times faster so, and a plugin
 # with many releases does not crowd the others out. The text itself stays in `listing`
 # (https://www.sqlite.org/fts5.html#external_content_tables), hence the two triggers.
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE plugin (name TEXT PRIMARY KEY, oid TEXT NOT NULL, data BLOB) WITHOUT ROWID;
+CREATE TABLE plugin (name TEXT NOT NULL, oid TEXT NOT NULL, data BLOB);
 CREATE TABLE release (
     name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
     sort BLOB NOT NULL, pre INTEGER NOT NULL, data BLOB NOT NULL
 );
 CREATE TABLE record (
-    name TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL, merged TEXT NOT NULL,
-    PRIMARY KEY (name, version)
-) WITHOUT ROWID;
-CREATE TABLE outline (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+    name TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL, merged TEXT NOT NULL
+);
+CREATE TABLE outline (name TEXT NOT NULL, data BLOB NOT NULL);
 CREATE TABLE skipped (path TEXT PRIMARY KEY, problems BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE listing (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, joined TEXT NOT NULL, title TEXT NOT NULL,
@@ -70,7 +71,12 @@ CREATE VIRTUAL TABLE words USING fts5 (
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row');
 """
 # What is made of rows is made when all of them are there, where a whole index comes at once.
-_RELEASE_KEY = "CREATE UNIQUE INDEX release_key ON release (name, version)"
+_KEYS = {
+    "plugin": "CREATE UNIQUE INDEX IF NOT EXISTS plugin_key ON plugin (name)",
+    "release": "CREATE UNIQUE INDEX IF NOT EXISTS release_key ON release (name, version)",
+    "record": "CREATE UNIQUE INDEX IF NOT EXISTS record_key ON record (name, version)",
+    "outline": "CREATE UNIQUE INDEX IF NOT EXISTS outline_key ON outline (name)",
+}
 _ALL_WORDS = "INSERT INTO words (words) VALUES ('rebuild')"
 _LISTED = """
 CREATE TRIGGER listed AFTER INSERT ON listing BEGIN
@@ -115,7 +121,7 @@ def create(path: Path | None) -> Connection:
     """A new database with empty tables: the file ``path``, or memory when it is None.
 
     Its journal is in memory: nobody may look at it before it is whole and moved into place. It is
-    to be filled, then ``index_releases`` and ``fill_words``.
+    to be filled, then ``make_keys`` and ``fill_words``.
     """
     with sqlite_errors(path):
         connection = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
@@ -132,9 +138,10 @@ def create(path: Path | None) -> Connection:
         return connection
 
 
-def index_releases(connection: Connection) -> None:
-    """Lets releases be found by name and version; once, when a new database has all of them."""
-    connection.execute(_RELEASE_KEY)
+def make_keys(connection: Connection, *tables: str) -> None:
+    """Lets rows of these tables, or of all, be found by name; when a new database has most."""
+    for table in tables or _KEYS:
+        connection.execute(_KEYS[table])
 
 
 def fill_words(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from heimnetz_git.model.registry import PluginEntry, Record
 from heimnetz_git.model.release import Release
 from heimnetz_git.model.report import Reporter
 from heimnetz_git.registry.cachefeed import Feed, Taken
-from heimnetz_git.registry.cachefile import Connection, fill_words, index_releases, pack
+from heimnetz_git.registry.cachefile import Connection, fill_words, make_keys, pack
 from heimnetz_git.registry.cachefollow import list_plugin
 from heimnetz_git.registry.cacherows import (
     INSERT_LISTING,
@@ -50,7 +50,7 @@ class Filling:
         self._reporter = reporter
         self._added = 0
         self._large: list[str] = []
-        self._has_records = False
+        self._has_records = self._finds_records = False
         self._begin("")
 
     def write(self, feed: Feed) -> Mirrored:
@@ -61,7 +61,7 @@ class Filling:
                 self._take(taken)
                 self._reporter.advance()
             self._end()
-            index_releases(self._connection)
+            make_keys(self._connection)
             for name in self._large:
                 list_plugin(self._connection, name)
             fill_words(self._connection)
