@@ -242,7 +242,7 @@ def _slips(name: str) -> Iterator[str]:
     if len(name) >= SHORTEST_TYPO + 1:
         return
     for place, char in enumerate(name):
-        for other in _BESIDE[char]:
+        for other in _BESIDE.get(char, ""):
             yield name[:place] + other + name[place + 1 :]
         yield name[:place] + char + name[place:]
         yield name[:place] + name[place + 1 : place + 2] + char + name[place + 2 :]

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from heimnetz_git.errors import HeimnetzError
-from heimnetz_git.model.finding import Finding
+from heimnetz_git.errors import HeimnetzError, printable
+from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.model.layout import POLICY, REGISTRY
 from heimnetz_git.model.registry import Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact
@@ -148,6 +148,13 @@ def _guarded(rule: Rule, case: Case) -> list[Finding]:
         return list(islice(rule(case), MOST_FINDINGS))
     except HeimnetzError as error:
         return [unreadable(error)]
+    except Exception as error:
+        # A fault of ours that a hostile file brought out: that one is refused, and the others of a
+        # batch are still judged.
+        name = rule.__name__.replace("_", "-")
+        said = f"The rule {name!r} could not judge it: {printable(repr(error))}."
+        where = case.placed[0].path if case.placed else "/"
+        return [finding("rule-failed", where, said, severity=Severity.CRITICAL)]
 
 
 def _shared(repo: Repository, tree: str | None, path: str, kind: type[T]) -> T | None:

@@ -35,7 +35,7 @@ def name_reserved(case: Case) -> Iterator[Finding]:
     package of its name. Patterns under ``reserved:`` in registry.yaml are the registry's own.
     """
     patterns = case.registry.reserved if case.registry else ()
-    for path, name in _new_names(case):
+    for path, name in _new_names(case, well_formed=False):
         kept = next((one for one in patterns if fnmatchcase(name, one)), None)
         said = _fault(name)
         if not said and kept:
@@ -44,13 +44,18 @@ def name_reserved(case: Case) -> Iterator[Finding]:
             yield finding("name-reserved", path, said, hint="Choose another name.")
 
 
-def _fault(name: str) -> str:
+def _misspelt(name: str) -> str:
     try:
         normal = plugin_name(name)
     except InvalidName as error:
         return str(error)
-    if normal != name:
-        return f"{printable(name)!r} is written {normal!r}."
+    return f"{printable(name)!r} is written {normal!r}." if normal != name else ""
+
+
+def _fault(name: str) -> str:
+    misspelt = _misspelt(name)
+    if misspelt:
+        return misspelt
     if import_name(name) in sys.stdlib_module_names:
         return f"{name!r} is a module of Python's standard library."
     if import_name(name) in POPULAR_IMPORTS:
@@ -99,7 +104,9 @@ def name_upstream(case: Case) -> Iterator[Finding]:
             yield finding("name-upstream", path, said, severity=Severity.MEDIUM)
 
 
-def _new_names(case: Case) -> Iterator[tuple[str, str]]:
+def _new_names(case: Case, *, well_formed: bool = True) -> Iterator[tuple[str, str]]:
     for each in case.of("plugin"):
         if each.old is None and each.new is not None:
-            yield each.path, each.kind.name
+            name = each.kind.name
+            if not well_formed or not _misspelt(name):
+                yield each.path, name

@@ -98,6 +98,13 @@ class Siege:
         """The rules that `registry check` names."""
         return {one.rule for one in check(self.repo, "main", head)}
 
+    def checked_or_code(self, head: str) -> set[str]:
+        """The same, or the code of the error that it ended with."""
+        try:
+            return self.checked(head)
+        except HeimnetzError as error:
+            return {error.code}
+
     def open(self) -> list[str]:
         """The submissions that wait."""
         return [one.branch for one in submissions(self.repo)]
