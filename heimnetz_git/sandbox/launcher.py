@@ -111,8 +111,14 @@ class Launcher:
         if not engine and facts.uid and not reachable(_needed(folders, facts)):
             if self._abilities.namespaces:
                 engine = "namespaces"  # more than the level promises, and less than root
-            else:
+            elif self.level == "minimal":
                 facts = _as_ourselves(facts)
+            else:
+                raise SandboxUnavailable(
+                    f"{name} cannot be a user of its own here: that user could not reach the"
+                    " interpreter or the plugin's files.",
+                    hint="Install Python and heimnetz-git where every user can read them.",
+                )
         return profile_of(permissions, limits, folders, facts, engine=engine, level=self.level)
 
     def start(

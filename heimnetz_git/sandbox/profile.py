@@ -28,6 +28,10 @@ __all__ = [
 ]  # fmt: skip
 
 CLOSE = frozenset({"strict", "maximum"})
+OWN_STATE = tuple(
+    f"/proc/self/{name}" for name in ("fd", "limits", "maps", "stat", "statm", "status")
+)
+"""What a plugin that shares the machine's processes may read of itself: not the network's state."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +133,7 @@ def _confinement(
     calls = _calls(permissions, machine, level, isolated=bool(mounts))
     filter_ = seccomp.program(machine.processor, calls)
     return Confinement(
-        rlimits=rlimits | {"MEMLOCK": 0, "MSGQUEUE": 0},
+        rlimits=rlimits | {"MEMLOCK": 0, "MSGQUEUE": 0, "SIGPENDING": 256, "RTPRIO": 0, "NICE": 0},
         memory=size_in_bytes(limits.memory),
         uid=machine.uid,
         filter=filter_ if machine.seccomp else b"",
@@ -171,7 +175,7 @@ def _files(
     if shown:
         own = {"rw": folders.data}
         return Files(
-            read=tuple(m.target for m in shown if m.kind == "ro") + _kernel_files(),
+            read=(*(m.target for m in shown if m.kind == "ro"), "/proc/self", "/dev/fd"),
             write=(
                 *(m.target for m in shown if m.kind == "rw"),
                 *(m.target for m in shown if m.kind == "tmpfs"),
@@ -184,14 +188,9 @@ def _files(
         read=(
             *(*folders.code, *folders.sdk, *machine.python, *grants.read, *permissions.run),
             *(*SYSTEM_LIBRARIES, *SYSTEM_DATA),
-            *_kernel_files(),
+            *OWN_STATE,
         ),
         write=(folders.data, *grants.write),
         run=programs,
         devices=DEVICES,
     )
-
-
-def _kernel_files() -> tuple[str, ...]:
-    """Of the kernel's own files those about the process itself."""
-    return ("/proc/self", "/proc/thread-self", "/dev/fd")

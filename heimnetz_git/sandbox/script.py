@@ -83,16 +83,12 @@ def run_script(
     Nothing of it is left on return. Raises SandboxUnavailable if less was applied than the level
     promises.
     """
-    shown = script.code if any(_below(script.path, one) for one in script.code) else (
-        *script.code, script.path
-    )  # fmt: skip
+    path = Path(script.path)
+    alone = path.is_file() and not any(path.is_relative_to(one) for one in script.code)
+    shown = (*script.code, script.path) if alone else script.code
     folders = Folders(shown, script.data, tuple(map(str, own_packages())), dict(script.stand_ins))
     profile = launcher.profile("script", permissions, limits, folders)
     return _Run(script, launcher, profile, bounds, on_output).run()
-
-
-def _below(path: str, folder: str) -> bool:
-    return Path(path).is_relative_to(folder)
 
 
 class _Run:
