@@ -106,11 +106,9 @@ class Broker:
             data, descriptors = receive(self._host)
         except OSError:
             return False
-        if not data:
-            return False
-        if len(descriptors) != 1:
+        if not data or len(descriptors) != 1:
             _close(descriptors)
-            return True
+            return bool(data)
         try:
             reply = socket.socket(fileno=descriptors[0])
         except OSError:
@@ -274,15 +272,24 @@ def _close(descriptors: Iterable[int]) -> None:
 
 def _answer(reply: socket.socket, answer: Answer) -> None:
     """Send an answer; a plugin that does not wait for it does not get it."""
+    _drain(reply)
     with suppress(OSError):
-        reply.setblocking(False)
         send(reply, answer)
 
 
 def _hand_over(reply: socket.socket, connection: socket.socket) -> None:
     """Give a socket away."""
+    _drain(reply)
     with connection, suppress(OSError):
         send(reply, Answer(), connection.fileno())
+
+
+def _drain(reply: socket.socket) -> None:
+    """Read what filled the plugin's end while it waited; unread, it would look like a reset."""
+    with suppress(OSError):
+        reply.setblocking(False)
+        while reply.recv(1 << 16):
+            pass
 
 
 def _fits(address: str, family: int) -> bool:
