@@ -26,7 +26,9 @@ from heimnetz_git.errors import (
     PluginTimedOut,
     ProtocolViolation,
 )
-from heimnetz_git.host.manager import PluginManager, describe, start_order
+from heimnetz_git.host.describe import describe
+from heimnetz_git.host.manager import PluginManager
+from heimnetz_git.host.order import start_order
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.model.limits import Limits
 from tests.pluginkit import alive, family, plugin

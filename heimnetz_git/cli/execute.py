@@ -70,6 +70,8 @@ def run(session: Session, name: str, operation: str, **options: Any) -> Answer:
         on_warning=session.output.warn,
         on_log=session.plugin_log,
         environ=session.environ,
+        restart=None,
+        figures=session.home.figures,
     ) as manager:
         manager.start([release.name])
         result = manager.call(release.name, operation, **parameters)

@@ -17,7 +17,8 @@ from heimnetz_git.host.failures import Raised
 from heimnetz_git.host.managed import Managed
 from heimnetz_git.host.process import PluginProcess, outcome
 from heimnetz_git.host.spec import LaunchSpec
-from heimnetz_git.host.stats import Tally
+from heimnetz_git.host.stats import PluginStats, Tally, summary
+from heimnetz_git.host.usage import Usage, usage
 
 __all__ = ["Caller", "Route"]
 
@@ -189,3 +190,26 @@ class Caller:
         if isinstance(error, AccessDenied):
             self.denials[spec.key] = self.denials.get(spec.key, 0) + 1
         return error
+
+    def observed(self, record: Managed) -> PluginStats:
+        """What one plugin did and used so far."""
+        name, life, process = record.spec.key, record.lifecycle, record.process
+        serving = process if process is not None and process.running else None
+        used = usage(serving.pid) if serving is not None else Usage(0.0, 0, 0)
+        tallies = dict(self.tallies.get(name, {}))
+        return PluginStats(
+            name=name,
+            version=record.spec.version,
+            state=life.state,
+            health=life.health,
+            start=process.ready_after if process is not None else 0.0,
+            uptime=self.clock() - serving.began if serving is not None else 0.0,
+            cpu=used.cpu,
+            memory=used.memory,
+            processes=used.processes,
+            generation=record.generation,
+            restarts=life.restarts,
+            denials=self.denials.get(name, 0),
+            cached=self.cached.get(name, 0),
+            operations={one: summary(tally) for one, tally in sorted(tallies.items())},
+        )

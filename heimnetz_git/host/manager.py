@@ -15,21 +15,21 @@ from heimnetz_git.errors import (
     AccessDenied,
     HeimnetzError,
     PluginNotFound,
-    UsageError,
     printable,
 )
+from heimnetz_git.host.bisect import WITHOUT
 from heimnetz_git.host.calling import Caller
 from heimnetz_git.host.calls import Chain
-from heimnetz_git.host.contract import Contract
 from heimnetz_git.host.denial import explain
+from heimnetz_git.host.describe import log_warning
 from heimnetz_git.host.failures import Raised, describe_error
+from heimnetz_git.host.figures import Figures
 from heimnetz_git.host.hub import Hub
 from heimnetz_git.host.journal import Journal, last_rows, suspects
 from heimnetz_git.host.lifecycle import Restart, State
 from heimnetz_git.host.managed import Managed
 from heimnetz_git.host.messages import HostCall
 from heimnetz_git.host.notices import Notices
-from heimnetz_git.host.order import start_order
 from heimnetz_git.host.plugin import as_plain
 from heimnetz_git.host.process import Links, LogLine, PluginProcess
 from heimnetz_git.host.report import StartReport
@@ -37,14 +37,12 @@ from heimnetz_git.host.roster import Roster
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.host.start import profile_for
 from heimnetz_git.host.starter import Starter
-from heimnetz_git.host.stats import PluginStats, summary
-from heimnetz_git.host.usage import Usage, usage
+from heimnetz_git.host.stats import PluginStats
 from heimnetz_git.model.limits import seconds
-from heimnetz_git.model.manifest import Compiled
 from heimnetz_git.sandbox.launcher import Launcher, Mode
 from heimnetz_git.sandbox.levels import Level
 
-__all__ = ["PluginManager", "describe", "start_order"]
+__all__ = ["PluginManager"]
 
 Service = Callable[..., Any]
 
@@ -62,7 +60,8 @@ class PluginManager:
     ``on_event`` (``PLUGIN.event``, data). ``environ`` is where granted variables are read.
     ``services`` are what plugins may ask of the host with the
     permission of that name. ``restart`` says what is done about crashes (None: nothing);
-    ``journal`` is a file that outlives this process; ``safe_mode`` runs essential plugins only;
+    ``journal`` is a file that outlives this process, ``figures`` a folder in which ``stats`` are
+    kept for others to read; ``safe_mode`` runs essential plugins only;
     ``preload`` forks plugins from a process that has the SDK loaded (default: with two or more).
     May be used from several threads; ``AsyncPluginManager`` is the same for an event loop.
     """
@@ -80,12 +79,13 @@ class PluginManager:
         services: Mapping[str, Service] | None = None,
         restart: Restart | None = Restart(),  # noqa: B008  # a frozen value
         journal: Path | None = None,
+        figures: Path | None = None,
         safe_mode: bool = False,
         preload: bool | None = None,
         now: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._launcher = Launcher(sandbox, level=level, on_warning=on_warning or _warn)
+        self._launcher = Launcher(sandbox, level=level, on_warning=on_warning or log_warning)
         self._on_log = on_log or (lambda _plugin, _level, _line: None)
         self._environ = os.environ if environ is None else environ
         self._services = dict(services or {})
@@ -121,8 +121,12 @@ class PluginManager:
         )
         self.suspects = self._remember()
         """The plugins that were about to start or stop when the last host ended abruptly."""
+        without = self._environ.get(WITHOUT, "").split(",")
+        self._keep_out([name for name in without if name in self._roster.records], BISECT)
         if safe_mode:
-            self._keep_essential()
+            records = self._roster.records.items()
+            self._keep_out([name for name, one in records if not one.spec.essential], SAFE_MODE)
+        self._figures = Figures(figures, self.stats, now) if figures is not None else None
 
     def __enter__(self) -> Self:
         return self
@@ -174,7 +178,8 @@ class PluginManager:
 
     def stats(self) -> dict[str, PluginStats]:
         """What each plugin did and used so far, by name."""
-        return {name: self._stats(record) for name, record in self._roster.records.items()}
+        records = self._roster.records.items()
+        return {name: self.caller.observed(record) for name, record in records}
 
     # Starting and ending
 
@@ -209,6 +214,9 @@ class PluginManager:
 
     def close(self) -> None:
         """Stop everything and end the journal."""
+        if self._figures is not None:
+            self._figures.close()
+            self._figures = None
         self.stop()
         if self._journal is not None:
             self._journal.close()
@@ -306,15 +314,14 @@ class PluginManager:
             if record is None or row.version != record.spec.version:
                 continue
             for why in row.disabled_by:
-                if why != SAFE_MODE:
+                if why not in {SAFE_MODE, BISECT}:
                     record.lifecycle.disable(why)
         return tuple(name for name in suspects(rows) if name in self._roster.records)
 
-    def _keep_essential(self) -> None:
-        """Disable what is not essential, for this run."""
-        for record in self._roster.records.values():
-            if not record.spec.essential:
-                record.lifecycle.disable(SAFE_MODE)
+    def _keep_out(self, names: Iterable[str], why: str) -> None:
+        """Disable plugins for this run only."""
+        for name in names:
+            self._roster.get(name).lifecycle.disable(why)
 
     def _make(self, spec: LaunchSpec) -> PluginProcess:
         """The process of a plugin, not begun yet."""
@@ -374,72 +381,5 @@ class PluginManager:
         except Exception as error:  # whatever the application's function raises
             raise Raised(describe_error(error)) from None
 
-    def _stats(self, record: Managed) -> PluginStats:
-        """What one plugin did and used."""
-        name, life, process = record.spec.key, record.lifecycle, record.process
-        used = usage(process.pid) if process is not None and process.running else Usage(0, 0, 0)
-        alive = process is not None and process.running
-        return PluginStats(
-            name=name,
-            version=record.spec.version,
-            state=life.state,
-            health=life.health,
-            start=process.ready_after if process is not None else 0.0,
-            uptime=self._hub.clock() - process.began if alive and process is not None else 0.0,
-            cpu=used.cpu,
-            memory=used.memory,
-            processes=used.processes,
-            generation=record.generation,
-            restarts=life.restarts,
-            denials=self.caller.denials.get(name, 0),
-            cached=self.caller.cached.get(name, 0),
-            operations={
-                operation: summary(tally)
-                for operation, tally in sorted(self.caller.tallies.get(name, {}).items())
-            },
-        )
 
-
-SAFE_MODE = "safe-mode"
-
-
-def describe(
-    spec: LaunchSpec,
-    *,
-    sandbox: Mode = "auto",
-    on_warning: Callable[[str], None] | None = None,
-) -> Compiled:
-    """A plugin's operations and the schema of its configuration, as ``plugin.json`` holds them.
-
-    Loads its code in a sandboxed process without initialising it. Raises PluginFailed and the
-    other errors of a start.
-    """
-    hub = Hub()
-    process = PluginProcess(
-        spec,
-        Starter(Launcher(sandbox, on_warning=on_warning or _warn), hub, preload=False),
-        hub,
-        Links(_route_nowhere, lambda _plugin, _level, _line: None),
-        environ={},
-        initialize=False,
-    )
-    try:
-        contract = Contract(spec.key, process.start())
-    except Raised as raised:
-        raise explain(raised.failure, spec) from None
-    finally:
-        process.stop()
-        hub.close()
-    return Compiled(name=spec.name, operations=contract.operations, config=contract.config)
-
-
-def _route_nowhere(caller: LaunchSpec, _message: HostCall, _chain: Chain) -> Any:
-    """A plugin that is only described calls nobody."""
-    raise UsageError(f"{caller.key} calls another plugin while it is loaded.")
-
-
-def _warn(text: str) -> None:
-    """Where warnings go when nobody asked for them."""
-    import logging
-
-    logging.getLogger("heimnetz_git").warning(text)
+SAFE_MODE, BISECT = "safe-mode", "bisect"

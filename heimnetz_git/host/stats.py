@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-__all__ = ["BOUNDS", "Histogram", "OperationStats", "PluginStats", "Tally"]
+__all__ = [
+    "BOUNDS",
+    "BUCKETS",
+    "Histogram",
+    "OperationStats",
+    "PluginStats",
+    "Tally",
+    "summary",
+    "together",
+]
 
 BUCKETS = 28
 BOUNDS = tuple((1 << power) / 1e6 for power in range(BUCKETS))
@@ -94,3 +105,14 @@ def summary(tally: Tally) -> OperationStats:
         found.quantile(0.99),
         tuple(found.counts),
     )
+
+
+def together(operations: Iterable[OperationStats]) -> OperationStats:
+    """Several operations, or several times the same, as one."""
+    tally = Tally()
+    for one in operations:
+        tally.errors += one.errors
+        tally.total += one.seconds
+        for place, count in enumerate(one.buckets[:BUCKETS]):
+            tally.buckets[place] += count
+    return summary(tally)

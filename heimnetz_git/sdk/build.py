@@ -15,7 +15,7 @@ import msgspec
 from packaging.version import Version
 
 from heimnetz_git.errors import BuildFailed, printable
-from heimnetz_git.host.manager import describe
+from heimnetz_git.host.describe import describe
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.model.layout import artifact_path
 from heimnetz_git.model.manifest import Compiled, Manifest

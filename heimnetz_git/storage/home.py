@@ -136,6 +136,7 @@ class Home:
         self.current = self.root / "current"
         self.data = self.root / "data"
         self.config = self.root / "config"
+        self.figures = self.root / "figures"
         self.lock_file = self.root / "lock"
         self._holder: int | None = None
 
