@@ -106,6 +106,7 @@ def index_add(
     """
     from heimnetz_git.registry.sync import add
 
+    _no_password(url)
     if index_name(name) in session.settings.indexes:
         raise UsageError(
             f"There is an index '{name}' already.",
@@ -221,6 +222,16 @@ def index_update(session: Session, names: tuple[str, ...], accept_rewrite: bool)
     if failed:
         raise _partly(session, synced, failed)
     return Answer({"synced": synced}, [_said(one) for one in synced], narrates=True)
+
+
+def _no_password(url: str) -> None:
+    """Raise UsageError for an address with a password: it would be stored for all to read."""
+    if without_password(url) != url:
+        raise UsageError(
+            f"{printable(without_password(url))!r} holds a password.",
+            hint="Leave it out: put the token into git's credential helper, the system's keyring or"
+            " a variable HEIMNETZ_TOKEN_host.",
+        )
 
 
 def _partly(

@@ -203,16 +203,25 @@ def _report(
 )
 @click.argument("registry", metavar="PATH")
 @click.option("--bundle", metavar="FILE", help="Receive the submission in this file instead.")
-def registry_receive(session: Session, registry: str, bundle: str | None) -> Answer:
+@click.option("--settle", is_flag=True, help="Make branches of what was taken into the inbox.")
+def registry_receive(
+    session: Session, registry: str, *, bundle: str | None, settle: bool
+) -> Answer:
     """Judge a push, as a hook.
 
     Reads lines OLD NEW REF. Submissions are held to the law; main is pushed by nobody but a
-    maintainer whom the server knows (REMOTE_USER); other refs are not taken.
+    maintainer whom the server knows (REMOTE_USER); a push to refs/for/main/NAME/VERSION is one of a
+    submission, and becomes its branch with --settle; other refs are not taken.
     """
     from heimnetz_git.forge.receiving import receive_bundle
     from heimnetz_git.registry.request_receive import receive
 
     path, now = session.existing(registry), session.now()
+    if settle:
+        from heimnetz_git.registry.request_inbox import settle as make_branches
+
+        moved = make_branches(path)
+        return Answer({"settled": moved}, [f"Made {one}." for one in moved], narrates=True)
     if bundle is not None:
         found = receive_bundle(path, session.existing(bundle), now=now)
         lines = [f"Received {printable(one.title)} as {one.branch}." for one in found]

@@ -19,6 +19,7 @@ from heimnetz_git.registry.law import judge, judge_update
 from heimnetz_git.registry.law_case import Actor, finding
 from heimnetz_git.registry.law_outcome import refuses
 from heimnetz_git.registry.replay import replay
+from heimnetz_git.registry.request_inbox import asked_ref
 from heimnetz_git.registry.request_pusher import pusher_of
 from heimnetz_git.registry.submission_actor import actor_of
 from heimnetz_git.registry.submission_approve import APPROVALS, approval_at
@@ -36,6 +37,14 @@ _HOOK = """\
 # Holds every push to the law of the index. Made by heimnetz-git; remove it to take any push.
 exec {command} registry receive . --no-input
 """
+_AFTER = """\
+#!/bin/sh
+# Makes branches of what was pushed to refs/for/main. Made by heimnetz-git.
+exec {command} registry receive . --settle --no-input
+"""
+
+
+_HOOKS = {"pre-receive": _HOOK, "post-receive": _AFTER}
 
 
 class Push(NamedTuple):
@@ -47,22 +56,37 @@ class Push(NamedTuple):
 
 
 def install_hook(path: Path, command: Iterable[str], *, seed: str = "") -> Path:
-    """Write the hook of the bare repository at ``path``; ``command`` runs heimnetz-git. Its path.
+    """Write the hooks of the bare repository at ``path``; ``command`` runs heimnetz-git.
+
+    The path of the one that judges.
 
     With ``seed``, a secret of letters and digits, the server takes signed pushes (git-config(1),
     ``receive.certNonceSeed``). Raises UsageError when there is a hook of another make.
     """
-    target = path / "hooks" / "pre-receive"
-    if target.exists() and b"heimnetz-git" not in target.read_bytes():
-        raise UsageError(f"{target} is there already.", hint="Call heimnetz-git from it yourself.")
-    target.parent.mkdir(exist_ok=True)
-    write_atomic(target, _HOOK.format(command=shlex.join(command)).encode())
-    target.chmod(0o755)
-    config = path / "config"
+    words = shlex.join(command)
+    hooks = {path / "hooks" / name: text for name, text in _HOOKS.items()}
+    for target in hooks:
+        if target.exists() and b"heimnetz-git" not in target.read_bytes():
+            said = f"{target} is there already."
+            raise UsageError(said, hint="Call heimnetz-git from it yourself.")
+    for target, text in hooks.items():
+        target.parent.mkdir(exist_ok=True)
+        write_atomic(target, text.format(command=words).encode())
+        target.chmod(0o755)
+    _configure(path / "config", {"advertisePushOptions": "true", "certNonceSeed": seed})
+    return path / "hooks" / "pre-receive"
+
+
+def _configure(config: Path, wanted: Mapping[str, str]) -> None:
+    """Set what is not set yet in the section ``receive``."""
     said = config.read_bytes()
-    if seed and b"certnonceseed" not in said.lower():
-        write_atomic(config, said + f"[receive]\n\tcertNonceSeed = {seed}\n".encode())
-    return target
+    lines = [
+        f"\t{name} = {value}\n"
+        for name, value in wanted.items()
+        if value and name.lower().encode() not in said.lower()
+    ]
+    if lines:
+        write_atomic(config, said + "".join(["[receive]\n", *lines]).encode())
 
 
 def receive(path: Path, lines: Iterable[str], environ: Mapping[str, str], *, now: int) -> int:
@@ -70,13 +94,15 @@ def receive(path: Path, lines: Iterable[str], environ: Mapping[str, str], *, now
 
     ``lines`` are ``OLD NEW REF``; ``environ`` tells who pushes (``pusher_of``). Only a maintainer
     pushes main, only within the law; submissions are judged as before a merge, approvals are a
-    maintainer's; other refs are not taken. Raises SubmissionRefused with every finding.
+    maintainer's; a push to the inbox is one of a submission; other refs are not taken. Raises
+    SubmissionRefused with every finding.
     """
     pushes = [_push(line) for line in lines if line.strip()]
     with Repository.open(path) as real:
         seen = read_seen(real)
         with _with_quarantine(real, environ) as repo:
             user = pusher_of(repo, repo.branch(MAIN) or "", environ, pushes, at=now)
+            pushes = [push._replace(ref=asked_ref(push.ref)) for push in pushes]
             found = [one for push in pushes for one in _judged(repo, push, user, seen, now)]
         against = [one for one in found if refuses(one)]
         if against:
