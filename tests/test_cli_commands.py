@@ -72,6 +72,8 @@ DOCUMENTS = {
     "yank": "yank clock 1.0.0 --reason broken --to registry.git",
     "unyank": "unyank clock 1.0.0 --to registry.git",
     "deprecate": "deprecate clock --reason old --successor lamp --to registry.git",
+    "archive": "archive clock --reason tired --to registry.git",
+    "adopt": "adopt clock --owner bob --to registry.git",
     "transfer": "transfer clock --owner bob --to registry.git",
     "remove": "remove clock --reason takedown --to registry.git",
     "withdraw": "withdraw submit/clock/facts-yank-1.0.0 --to registry.git",
@@ -107,6 +109,10 @@ YANK = "yank clock 1.0.0 --reason broken --to registry.git"
 DECIDE = "--override facts-unproven --override newest-yanked --override plugin-broken"
 PYLOCK = "lock --format pylock --base-url https://plugins.example.org --output pylock.toml"
 PREPARED = {
+    "adopt": (
+        "archive clock --reason tired --to registry.git",
+        "merge registry.git --all --override facts-unproven",
+    ),
     "registry rebuild": ("publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",),
     "approve": ("publish dist/lamp-2.0.0-py3-none-any.whl --to registry.git",),
     "import-pylock": (PYLOCK,),

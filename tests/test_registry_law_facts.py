@@ -17,6 +17,7 @@ from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Repository
 from tests.test_registry_law import ADA, CLOCK, OLD, Bench, Files, entry
 
+ARCHIVED = {"status": "archived", "deprecated": Deprecation("tired")}
 EVE, MAX = Actor("eve"), Actor("max")
 
 
@@ -41,6 +42,13 @@ FACTS: list[tuple[str, dict[str, object], Actor | None, dict[str, str]]] = [
         ADA,
         {"successor-missing": "hold"},
     ),
+    (
+        "an owner archives it",
+        {"status": "archived", "deprecated": Deprecation("tired")},
+        ADA,
+        {},
+    ),
+    ("nobody adopts what is active", {"owners": (Owner("eve"),)}, EVE, {"not-owner": "refuse"}),
     (
         "an owner removes it",
         {"status": "removed", "deprecated": Deprecation("gone")},
@@ -207,3 +215,30 @@ def test_a_report_says_the_verdict_first_and_what_is_more_allowed(bench: Bench) 
     assert "<img" not in page.replace("\\<img", "")
     (line, *_) = annotation_lines(found)
     assert line.startswith("::error file=")
+
+
+ADOPTIONS: list[tuple[str, dict[str, object], Actor | None, dict[str, str]]] = [
+    ("a stranger adopts it", {"owners": (Owner("eve"),)}, EVE, {"adoption": "hold"}),
+    ("a maintainer gives it", {"owners": (Owner("bob"),)}, MAX, {}),
+    ("nobody knows who", {"owners": (Owner("eve"),)}, None,
+     {"adoption": "hold", "facts-unproven": "hold"}),
+    ("it stays archived", {"owners": (Owner("eve"),), **ARCHIVED}, EVE, {"not-owner": "refuse"}),
+    ("a new title too", {"owners": (Owner("eve"),), "title": "x"}, EVE,
+     {"not-owner": "refuse", "one-topic": "refuse"}),
+    ("no owner at all", {"owners": ()}, EVE, {"adoption": "hold", "ownerless": "refuse"}),
+    ("the owner is back", {}, ADA, {}),
+    ("a stranger wakes it", {}, EVE, {"not-owner": "refuse"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "actor", "outcomes"), [pytest.param(*case[1:], id=case[0]) for case in ADOPTIONS]
+)
+def test_an_archived_plugin_is_adopted_by_a_maintainer_s_word(
+    bench: Bench, fields: dict[str, object], actor: Actor | None, outcomes: dict[str, str]
+) -> None:
+    """Owners and status change together, and nothing in their shadow."""
+    policy = yamlfile.dump(Policy(format=1, maintainers=("max",)))
+    files: Files = {POLICY: policy, plugin_path(CLOCK): entry(**ARCHIVED)}
+    bench.base = bench.repo.write(bench.base, files)
+    assert bench.outcomes({plugin_path(CLOCK): entry(**fields)}, actor) == outcomes

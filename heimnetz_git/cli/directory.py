@@ -105,6 +105,10 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("yank", "facts", "yank", "Ask that a release is offered no more.", WRITE),
     Entry("unyank", "facts", "unyank", "Ask that a yanked release is offered again.", WRITE),
     Entry("deprecate", "facts", "deprecate", "Ask to mark a plugin as one not to choose.", WRITE),
+    Entry(
+        "archive", "facts", "archive", "Ask to mark a plugin as one that nobody looks after.", WRITE
+    ),
+    Entry("adopt", "facts", "adopt", "Ask to take over an archived plugin.", WRITE),
     Entry("transfer", "facts", "transfer", "Ask to give a plugin to other owners.", WRITE),
     Entry("remove", "facts", "remove", "Ask to remove a plugin for good.", WRITE),
     Entry("withdraw", "facts", "withdraw", "Take back a submission that waits.", WRITE),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from heimnetz_git.forge.driver import Driver, Open
     from heimnetz_git.registry.request import Change
 
-__all__ = ["deprecate", "remove", "transfer", "unyank", "withdraw", "yank"]
+__all__ = ["adopt", "archive", "deprecate", "remove", "transfer", "unyank", "withdraw", "yank"]
 
 
 @command(examples=("yank clock 1.0.0 --reason 'Loses an hour' --to acme",))
@@ -100,6 +100,39 @@ def transfer(session: Session, name: str, owners: tuple[str, ...], **options: An
     """
     from heimnetz_git.model.registry import Owner
     from heimnetz_git.registry.request import transfer as wish
+
+    return asked(session, name, wish(Owner(*one.split(":", 1)) for one in owners), **options)
+
+
+@command(examples=("archive clock --reason 'I have no time for it' --to acme",))
+@click.argument("name")
+@click.option("--reason", required=True, help="Why, for everybody to read.")
+@to_option
+@sign_option
+@sending_options
+def archive(session: Session, name: str, reason: str, **options: Any) -> Answer:
+    """Ask to mark a plugin as one that nobody looks after.
+
+    It can still be installed; somebody else may adopt it.
+    """
+    from heimnetz_git.registry.request import archive as wish
+
+    return asked(session, name, wish(reason), **options)
+
+
+@command(examples=("adopt clock --owner bob --to acme",))
+@click.argument("name")
+@click.option("--owner", "owners", multiple=True, required=True, help="A new owner; repeat it.")
+@to_option
+@sign_option
+@sending_options
+def adopt(session: Session, name: str, owners: tuple[str, ...], **options: Any) -> Answer:
+    """Ask to take over an archived plugin.
+
+    A maintainer of the registry decides. The owners named are all that it has afterwards.
+    """
+    from heimnetz_git.model.registry import Owner
+    from heimnetz_git.registry.request import adopt as wish
 
     return asked(session, name, wish(Owner(*one.split(":", 1)) for one in owners), **options)
 

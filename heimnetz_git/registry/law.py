@@ -72,6 +72,7 @@ SUBMISSION_RULES: tuple[Rule, ...] = (
     law_facts.successor_missing,
     law_facts.plugin_removed,
     law_facts.removal,
+    law_facts.adoption,
     law_needs.requirement_unbounded,
     law_needs.requirement_unmet,
     law_needs.version_skipped,

@@ -13,6 +13,7 @@ from heimnetz_git.registry.law_case import Case, finding
 from heimnetz_git.storage.repo import Repository
 
 __all__ = [
+    "adoption",
     "facts_unproven",
     "newest_yanked",
     "not_owner",
@@ -33,6 +34,7 @@ _TOPICS = (
     {"title", "links", "categories", "tags"},
 )
 _REMOVAL = {"status", "deprecated", "yanked"}
+_ADOPTION = {"status", "deprecated", "owners"}
 
 
 def not_owner(case: Case) -> Iterator[Finding]:
@@ -41,6 +43,8 @@ def not_owner(case: Case) -> Iterator[Finding]:
     A new plugin is owned by who submits it. What a commit says of its author proves nothing.
     """
     if case.actor is None or case.actor_decides or len(case.names) != 1:
+        return
+    if _adopts(case):
         return
     path = plugin_path(case.names[0])
     entry = case.owned or case.entry_at(case.repo.entry(case.head, path), path)
@@ -85,7 +89,7 @@ def one_topic(case: Case) -> Iterator[Finding]:
     removes = new.status == "removed" and old.status != "removed" and changed <= _REMOVAL
     if not changed:
         yield finding("one-topic", plugin_path(case.names[0]), "It changes nothing.")
-    elif not removes and not any(changed <= topic for topic in _TOPICS):
+    elif not removes and not _adopts(case) and not any(changed <= topic for topic in _TOPICS):
         said = f"It changes {', '.join(sorted(changed))} at once."
         yield finding("one-topic", plugin_path(case.names[0]), said)
 
@@ -151,6 +155,27 @@ def removal(case: Case) -> Iterator[Finding]:
         said = "It removes the plugin for good."
         path = plugin_path(case.names[0])
         yield finding("removal", path, said, severity=Severity.MEDIUM)
+
+
+def adoption(case: Case) -> Iterator[Finding]:
+    """To take over an archived plugin, which nobody looks after, is a maintainer's to allow.
+
+    Anybody may ask: its owners and its status change together, and nothing else.
+    """
+    if _adopts(case) and not case.actor_decides:
+        said = "It gives the archived plugin to new owners."
+        path = plugin_path(case.names[0])
+        yield finding("adoption", path, said, severity=Severity.MEDIUM)
+
+
+def _adopts(case: Case) -> bool:
+    if case.facts is None:
+        return False
+    old, new = case.facts
+    fields = PluginEntry.__struct_fields__
+    changed = {one for one in fields if getattr(old, one) != getattr(new, one)}
+    again = old.status == "archived" and new.status == "active" and not new.deprecated
+    return again and "owners" in changed and changed <= _ADOPTION
 
 
 def versions_of(case: Case, name: str) -> list[str]:

@@ -12,6 +12,7 @@ from heimnetz_git.model.registry import Outcome, Policy
 __all__ = ["CHOSEN", "held", "may_approve", "may_override", "refuses", "with_outcomes"]
 
 CHOSEN: dict[str, Outcome] = {
+    "adoption": "hold",
     "facts-unproven": "hold",
     "host-unbounded": "note",
     "license-file-missing": "hold",

@@ -48,6 +48,8 @@ from heimnetz_git.trust.signatures import SigningKey
 
 __all__ = [
     "Change",
+    "adopt",
+    "archive",
     "deprecate",
     "prepare_facts",
     "remove",
@@ -115,6 +117,36 @@ def undeprecate() -> Change:
         return {"status": None, "deprecated": None}
 
     return Change("undeprecate", "Take the deprecation back", edits)
+
+
+def archive(reason: str) -> Change:
+    """Say that nobody looks after a plugin any more. Raises UsageError without a reason."""
+    why = _reason(reason, "Archiving")
+
+    def edits(entry: PluginEntry, _: tuple[str, ...]) -> Edits:
+        if entry.status == "archived":
+            raise UsageError(f"{entry.name} is archived already.")
+        return {"status": "archived", "deprecated": {"reason": why}}
+
+    return Change("archive", f"Archive: {why}", edits)
+
+
+def adopt(owners: Iterable[Owner]) -> Change:
+    """Take over an archived plugin: these are its owners then. Raises UsageError."""
+    new = tuple(owners)
+    if not new:
+        raise UsageError("A plugin needs an owner.", hint="Name every new owner.")
+    plain = [msgspec.to_builtins(owner) for owner in new]
+
+    def edits(entry: PluginEntry, _: tuple[str, ...]) -> Edits:
+        if entry.status != "archived":
+            raise UsageError(
+                f"{entry.name} is not archived: somebody looks after it.",
+                hint="Ask its owners for a transfer.",
+            )
+        return {"status": None, "deprecated": None, "owners": plain}
+
+    return Change("adopt", f"Adopt for {', '.join(owner.name for owner in new)}", edits)
 
 
 def transfer(owners: Iterable[Owner]) -> Change:
