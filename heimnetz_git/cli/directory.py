@@ -177,6 +177,27 @@ COMMANDS: tuple[Entry, ...] = (
         "index verify", "exporting", "index_verify", "Recompute all that an export says.", MACHINE
     ),
     Entry(
+        "doctor",
+        "sandboxing",
+        "doctor",
+        "Say what sandbox this machine can make, and why no better.",
+        MACHINE,
+    ),
+    Entry(
+        "sandbox explain",
+        "sandboxing",
+        "sandbox_explain",
+        "Show how an installed plugin is confined on this machine.",
+        MACHINE,
+    ),
+    Entry(
+        "sandbox selftest",
+        "sandboxing",
+        "sandbox_selftest",
+        "Attack the sandbox of this machine, harmlessly.",
+        MACHINE,
+    ),
+    Entry(
         "sandbox exec",
         "sandbox",
         "sandbox_exec",

@@ -30,6 +30,7 @@ from heimnetz_git.storage.home import Home, site_settings
 if TYPE_CHECKING:
     from heimnetz_git.registry.catalog import Catalog
     from heimnetz_git.registry.exported_remote import RemoteIndex
+    from heimnetz_git.sandbox.levels import Abilities
 
 __all__ = ["Session", "not_installed"]
 
@@ -117,6 +118,13 @@ class Session:
             clock=self.now,
         )
         return self._open.enter_context(remote)
+
+    def sandbox_abilities(self) -> Abilities:
+        """What sandbox this machine can make, remembered in the home if there is one."""
+        from heimnetz_git.sandbox.abilities import abilities
+
+        root = self.home.root
+        return abilities(root if root.is_dir() else None)
 
     @cached_property
     def environment(self) -> Environment:

@@ -39,8 +39,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     ``mounts`` are in the order in which they are made; ``engine`` makes them; ``brokered`` gets
     its connections from the host, which checks each; ``direct`` shares the host's network (only
-    at minimal); ``variables`` are set in its environment, beside those of ``environment``, which
-    are the granted names.
+    at minimal); ``calls`` are what its system-call filter leaves; ``variables`` are set in its
+    environment, beside those of ``environment``, which are the granted names.
     """
 
     level: Level
@@ -53,6 +53,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     granted: Permissions
     limits: Limits
     data: str
+    calls: seccomp.Calls
     variables: dict[str, str] = {}
 
     @property
@@ -101,6 +102,7 @@ def profile_of(
         granted=permissions,
         limits=limits,
         data=folders.data,
+        calls=_calls(permissions, machine, level, isolated=bool(mounts)),
         variables={} if engine or level == "minimal" else {"TMPDIR": folders.data},
     )
 
