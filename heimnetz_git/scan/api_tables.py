@@ -68,6 +68,7 @@ urllib3.{HTTPConnectionPool,HTTPSConnectionPool} 0:host
 websockets.{connect,client.connect,sync.client.connect} 0:uri
 websocket.{create_connection,WebSocketApp} 0:url
 websocket.WebSocket().connect 0:url
+{websocket.create_connection(),websocket.WebSocket(),websockets.connect(),websockets.sync.client.connect()}.{send,send_binary} -
 {requests,httpx,curl_cffi.requests,niquests,cloudscraper.create_scraper(),tls_client.Session()}.{get,post,put,patch,delete,head,options} 0:url
 {requests.Session(),httpx.Client(),httpx.AsyncClient()}.{get,post,put,patch,delete,head,options,stream} 0:url
 {requests,httpx,requests.Session(),httpx.Client(),httpx.AsyncClient()}.request 1:url
@@ -135,6 +136,7 @@ dbm.open 0
 numpy.{load,fromfile,loadtxt} 0
 pandas.{read_csv,read_pickle,read_json} 0
 PIL.Image.open 0:fp
+netrc.netrc 0:file
 """
 WRITE = """
 os.{chmod,lchmod,chown,mkfifo,mknod} 0:path
@@ -182,6 +184,7 @@ win32com.client.Dispatch -
 ctypes.{WinDLL(),CDLL()}.{WinExec,system,ShellExecuteA,ShellExecuteW} 0
 ctypes.WinDLL().kernel32.{WinExec,CreateProcessA,CreateProcessW} 0
 ctypes.WinDLL().shell32.{ShellExecuteA,ShellExecuteW} 2
+cffi.FFI().dlopen().{system,popen,execve} 0
 ctypes.CDLL().{execve,execvp,popen,fork} 0
 """
 DYNAMIC = """
@@ -257,7 +260,10 @@ SOURCES = {
     "zlib.decompress bz2.decompress lzma.decompress gzip.decompress codecs.decode "
     "binascii.{unhexlify,a2b_base64,a2b_hex} bytes.fromhex cryptography.fernet.Fernet().decrypt "
     "Crypto.Cipher.AES.new().decrypt Cryptodome.Cipher.AES.new().decrypt pyaes.AESModeOfOperationCBC().decrypt "
-    "zlib.decompressobj().decompress chr marshal.loads bytearray.fromhex Crypto.Cipher.ARC4.new().decrypt",
+    "zlib.decompressobj().decompress marshal.loads bytearray.fromhex Crypto.Cipher.ARC4.new().decrypt",
+    "letters": "chr",
+    "listing": "dir",
+    "login": "netrc.netrc",
     "encoded": "base64.{b64encode,b32encode,b16encode,urlsafe_b64encode} binascii.hexlify bytes.hex codecs.encode",
     "image": "PIL.Image.open PIL.Image.open().getdata PIL.Image.open().getpixel cv2.imread stepic.decode "
     "stegano.lsb.reveal wave.open",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import string
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from heimnetz_git.scan.atoms import (
     DECODED,
     HOLE,
     JOINED,
+    REFLECTED,
     UNKNOWN,
     Argument,
     Atom,
@@ -29,7 +31,7 @@ from heimnetz_git.scan.atoms import (
 )
 from heimnetz_git.scan.lookups import attribute_of, item_of, made_of
 from heimnetz_git.scan.machine import Machine, Spent, arguments
-from heimnetz_git.scan.reflection import SPECIAL, Given
+from heimnetz_git.scan.reflection import SPECIAL, Given, getattr_of
 from heimnetz_git.scan.replay import run_function
 from heimnetz_git.scan.tables import Scope
 
@@ -80,6 +82,8 @@ def apply(  # noqa: PLR0917 # a call is these six
             return (Instance(function.scope),)
         if isinstance(function, Method):
             return _method(machine, function, args, keywords, scope)
+        if isinstance(function, Partial) and function.kind == "attrgetter":
+            return _got(machine, function, args)
         if isinstance(function, Partial):
             found: list[Atom] = []
             for inner, more, words in unfold_partial(machine, function, args, keywords):
@@ -88,6 +92,18 @@ def apply(  # noqa: PLR0917 # a call is these six
         return ()
     finally:
         machine.calls -= 1
+
+
+def _got(machine: Machine, getter: Partial, args: tuple[Argument, ...]) -> Atoms:
+    """``attrgetter("a.b")(x)``: the attribute of the attribute."""
+    names = plain(machine.value(*getter.args[0])) if getter.args else UNKNOWN
+    if not isinstance(names, str) or not args:
+        return ()
+    made = max(made_of(machine.value(*getter.args[0])), REFLECTED)
+    atoms = machine.value(*args[0])
+    for name in names.split(".")[:6]:
+        atoms = tuple(one for atom in atoms for one in attribute_of(machine, atom, name, made))
+    return atoms
 
 
 def unfold_partial(
@@ -117,6 +133,11 @@ def _outside(machine: Machine, function: Ref, given: Given) -> Atoms:
         if base.name in _NAMESPACES or base.name.endswith(".__dict__"):
             keys = given.value(0)
             return tuple(item_of(machine, base, keys, given.scope))
+    if last in ("__getattribute__", "__getattr__") and len(given.args) == 1:
+        base = function._replace(name=function.name.rpartition(".")[0])
+        return getattr_of(given, (base,), given.value(0))
+    if function.name in ("string.Template().substitute", "string.Template().safe_substitute"):
+        return _substituted(given, function)
     if last == "load_module" and given.args:
         return SPECIAL["importlib.import_module"](given, function)
     if function.name in folding.PURE:
@@ -126,6 +147,19 @@ def _outside(machine: Machine, function: Ref, given: Given) -> Atoms:
         return (given.path(function, more if last == "joinpath" else []),)
     text = function.text if last in ("open", "read_text", "read_bytes") else None
     return (Ref(f"{function.name}()", function.hidden, (given.node, given.scope), text),)
+
+
+def _substituted(given: Given, function: Ref) -> Atoms:
+    """``string.Template(text).substitute(a=...)``; what is not known stays a hole."""
+    made = function.made
+    text = plain(given.machine.value(made[0].args[0], made[1])) if made and made[0].args else None
+    if not isinstance(text, str):
+        return ()
+    values = plain(given.value(0)) if given.args else {}
+    known: dict[str, Any] = dict(values) if isinstance(values, dict) else {}
+    known.update({name: plain(given.machine.value(*one)) for name, one in given.keywords.items()})
+    filled = {name: HOLE if one is UNKNOWN else one for name, one in known.items()}
+    return wrap(string.Template(text).safe_substitute(filled)[: folding.LARGEST], JOINED)
 
 
 _NAMESPACES = frozenset({"globals()", "locals()", "vars()", "sys.modules", "os.environ",

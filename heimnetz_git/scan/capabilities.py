@@ -22,6 +22,7 @@ __all__ = [
     "Capability",
     "Kind",
     "capabilities_of",
+    "commands",
     "host_port",
     "kinds_of",
     "programs_of",
@@ -79,6 +80,19 @@ def _of_event(program: Program, event: Event) -> Iterator[Capability]:
                 yield _capability(program, Kind.CONNECT, event, target)
 
 
+def commands(program: Program, event: Event) -> Iterator[str]:
+    """What an event runs, as texts: of exec and spawn, with their separate arguments."""
+    name = event.api.rpartition(".")[2]
+    first = 1 if name.startswith(("exec", "posix_spawn")) else 2 if name.startswith("spawn") else 0
+    if not event.api.startswith("os.") or first == 0:
+        yield from shell_texts(program.value(event.argument(0, "args")))
+    elif name.rstrip("ep").endswith("l"):
+        words = [program.text(one) or HOLE for one in event.args[first:]]
+        yield " ".join(shlex.quote(word) if HOLE not in word else word for word in words)
+    else:
+        yield from shell_texts(program.value(event.argument(first)))
+
+
 _FETCHERS = re.compile(
     r"(?:^|[\s;&|/('\"`$])(?:curl|wget|nc|ncat|iwr|irm|Invoke-WebRequest|bitsadmin|certutil|scp|ftp"
     r"|DownloadFile|DownloadString|mshta|nslookup|dig)\b",
@@ -88,7 +102,7 @@ _FETCHERS = re.compile(
 
 def _reached(program: Program, event: Event) -> Iterator[str]:
     """The hosts that a command reaches, for the programs that everybody uses for that."""
-    for text in shell_texts(program.value(event.argument(0, "args"))):
+    for text in commands(program, event):
         if _FETCHERS.search(text):
             urls = re.findall(r"\b(?:https?|ftp)://[^\s'\"|;)]+", text)
             yield from sorted({_of_url(url) for url in urls}) or [""]

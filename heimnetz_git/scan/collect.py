@@ -18,6 +18,9 @@ MUTATORS = frozenset(
 )  # fmt: skip
 
 
+# Methods that fill the object whose method they are from elsewhere.
+READERS = frozenset({"read", "read_file", "load_cert_chain", "readinto", "recv_into"})
+
 _Work = tuple[Any, Scope, "Guard | None"]
 _LEAVES = (ast.Constant, ast.Name, ast.Pass, ast.Break, ast.Continue, ast.alias)
 _NO_CHILD = frozenset(
@@ -96,7 +99,11 @@ def _call(module: Module, node: Any, scope: Scope, guard: Guard | None) -> _Move
     kind = function.__class__
     word = function.attr if kind is ast.Attribute else function.id if kind is ast.Name else ""
     module.calls.append(CallSite(node, scope, guard, word))
-    if kind is ast.Attribute and word in MUTATORS:
+    if kind is ast.Attribute and word in READERS:
+        name = written(function.value)
+        if name:
+            module.mutations.setdefault(name, []).append((node, scope))
+    elif kind is ast.Attribute and word in MUTATORS:
         name = written(function.value)
         if name:
             into = module.mutations.setdefault(name, [])

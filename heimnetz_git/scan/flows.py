@@ -205,6 +205,10 @@ def _label_name(walk: _Walk, atoms: Atoms, node: ast.expr, scope: Scope) -> None
             walk.label("environment", "os.environ", node, scope)
         elif isinstance(atom, Ref) and atom.name == "__file__":
             walk.label("package", "__file__", node, scope)
+        elif (
+            isinstance(atom, Ref) and atom.name.endswith(".__file__") and atom.name.count(".") == 1
+        ):
+            walk.label("loaded", atom.name, node, scope)
         elif isinstance(atom, Ref) and atom.name in SOURCES:
             walk.label(SOURCES[atom.name], atom.name, node, scope)
 
@@ -231,11 +235,14 @@ def _binding(walk: _Walk, binding: Binding, scope: Scope, node: ast.AST) -> None
 
 
 _KEYS = re.compile(
-    r"(?:private_?key|priv_?key|mnemonic|seed_?phrase|seed_?words|recovery_?phrase|secret_?phrase"
+    r"(?:mnemonic|seed_?phrase|seed_?words|recovery_?phrase|secret_?phrase"
     r"|wallet_?(?:key|seed|secret)|keypair)s?$",
     re.IGNORECASE,
 )
-_LOGIN = re.compile(r"(?:password|passwd|pwd|credentials?|sessionid|cookies?)$", re.IGNORECASE)
+_LOGIN = re.compile(
+    r"(?:private_?key|priv_?key|password|passwd|pwd|credentials?|sessionid|cookies?)$",
+    re.IGNORECASE,
+)
 # Programs that talk to people: what their handlers are given comes from whoever writes there.
 _CHATS = re.compile(
     r"(?:discord|nextcord|disnake|telebot|telegram|aiogram|pyrogram|telethon|slack_bolt|vkbottle)\b"

@@ -303,9 +303,10 @@ _SHARED = {"count", "index"}
 _METHODS: tuple[tuple[Any, frozenset[str]], ...] = (
     (str, frozenset({
         *_SHARED, "capitalize", "casefold", "center", "encode", "endswith", "expandtabs", "find",
-        "format", "isalpha", "isdigit", "isidentifier", "islower", "isupper", "join", "ljust",
-        "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rjust",
-        "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase",
+        "format", "format_map", "isalpha", "isdigit", "isidentifier", "islower", "isupper", "join",
+        "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind",
+        "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
+        "swapcase",
         "title", "translate", "upper", "zfill", "__add__", "__mod__", "__getitem__", "__str__",
         "isspace", "isalnum", "isnumeric", "__len__", "__contains__", "isascii"})),
     (bytes, frozenset({

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,11 @@ _EXACT = {
     "ctypes.windll": "ctypes.WinDLL()", "ctypes.cdll": "ctypes.CDLL()", "ctypes.oledll":
     "ctypes.WinDLL()", "unicode": "str", "raw_input": "input",
 }  # fmt: skip
+# A path from a path is a path.
+_PATHS = re.compile(
+    r"^pathlib\.Path\(\)(?:\.(?:parent|parents\[\]|(?:glob|rglob|iterdir|walk)\(\)\[\]"
+    r"|(?:joinpath|with_suffix|with_name|absolute|resolve|expanduser|relative_to)\(\)))+"
+)
 # Modules that others carry along: ``logging.os.system`` is ``os.system``.
 _CARRIED = frozenset(
     {
@@ -101,6 +107,8 @@ def canonical(name: str) -> str:
         for index in range(1, len(parts) - 1):
             if parts[index] in _CARRIED and "(" not in parts[index - 1]:
                 return canonical(".".join([parts[index].lstrip("_"), *parts[index + 1 :]]))
+    if name.startswith("pathlib.Path()"):
+        name = _PATHS.sub("pathlib.Path()", name)
     name = _EXACT.get(name, name)
     if ".__call__" in name:
         name = name.replace(".__call__", "")
@@ -325,7 +333,7 @@ class Machine:
             elif isinstance(atom, Map):
                 found.extend(Known(key) for key in list(atom.items)[:MOST_ATOMS])
             elif isinstance(atom, Ref):
-                found.append(atom._replace(name=f"{atom.name}[]"))
+                found.append(atom._replace(name=canonical(f"{atom.name}[]")))
         return tuple(found[:MOST_ATOMS])
 
     def picked(self, atoms: Atoms, index: int) -> Atoms:

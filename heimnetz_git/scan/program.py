@@ -227,11 +227,37 @@ class Program:
                               site.guard, inner)
                     )  # fmt: skip
         elif isinstance(function, Ref):
-            args, words = arguments(node, site.scope)
+            args, words = self._spread(*arguments(node, site.scope))
             self.events.append(
                 Event(function.name, function.hidden, node, site.scope, args, words, site.guard,
                       function)
             )  # fmt: skip
+
+    def _spread(
+        self, args: tuple[Argument, ...], words: dict[str, Argument]
+    ) -> tuple[tuple[Argument, ...], dict[str, Argument]]:
+        """The arguments with ``*items`` and ``**words`` of known values put in their places."""
+        if "**" in words:
+            known = plain(self.value(words["**"]))
+            if isinstance(known, dict):
+                more = {str(key): self._constant(one, words["**"]) for key, one in known.items()}
+                words = {**{key: one for key, one in words.items() if key != "**"}, **more}
+        if any(isinstance(node, ast.Starred) for node, _ in args):
+            spread: list[Argument] = []
+            for node, scope in args:
+                inner = (node.value, scope) if isinstance(node, ast.Starred) else None
+                known = plain(self.value(inner))
+                if inner is not None and isinstance(known, list | tuple):
+                    spread.extend(self._constant(one, inner) for one in known[:50])
+                else:
+                    spread.append((node, scope))
+            args = tuple(spread)
+        return args, words
+
+    def _constant(self, value: object, at: Argument) -> Argument:
+        node = ast.copy_location(ast.Constant(value), at[0])  # type: ignore[arg-type]
+        self.machine.kept.append(node)
+        return node, at[1]
 
     def _unfold(self, module: Module, first: int) -> list[Layer]:
         """The code in texts that this module runs."""

@@ -31,7 +31,7 @@ from heimnetz_git.scan.lookups import attribute_of, item_of, join_texts, made_of
 from heimnetz_git.scan.machine import Machine, canonical
 from heimnetz_git.scan.tables import Scope
 
-__all__ = ["SPECIAL", "Given"]
+__all__ = ["SPECIAL", "Given", "getattr_of"]
 
 LONGEST_EVAL = 1 << 16
 
@@ -66,9 +66,13 @@ class Given(NamedTuple):
 
 
 def _getattr(given: Given, _: Ref) -> Atoms:
-    names = given.value(1)
+    return getattr_of(given, given.value(0), given.value(1))
+
+
+def getattr_of(given: Given, bases: Atoms, names: Atoms) -> Atoms:
+    """What ``getattr(base, name)`` may be."""
     found: list[Atom] = []
-    for base in given.value(0)[:4]:
+    for base in bases[:4]:
         for one in names[:4]:
             if isinstance(one, Known) and isinstance(one.value, str) and HOLE not in one.value:
                 made = max(one.made, REFLECTED)

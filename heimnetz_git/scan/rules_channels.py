@@ -9,6 +9,7 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Severity, Step
 from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.atoms import UNKNOWN, Ref, plain
+from heimnetz_git.scan.capabilities import commands
 from heimnetz_git.scan.flows import flow_into, texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.rules_flows import LOOKUPS
@@ -17,7 +18,6 @@ from heimnetz_git.scan.signs import (
     SECRET_VARIABLE,
 )
 from heimnetz_git.scan.submission import Submission, found
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["dns_tunnel", "reverse_shell"]
 
@@ -64,7 +64,7 @@ def reverse_shell(submission: Submission) -> Iterator[Finding]:
     """
     program = submission.program
     for event in submission.events(Kind.RUN, Kind.DYNAMIC, Kind.WRITE):
-        for text in (*shell_texts(program.value(event.argument(0, "args"))),):
+        for text in commands(program, event):
             match = REVERSE_SHELL.search(text.replace("'", ""))
             if match is not None:
                 yield found(

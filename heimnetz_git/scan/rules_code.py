@@ -19,9 +19,10 @@ from heimnetz_git.scan.atoms import (
     Ref,
     plain,
 )
+from heimnetz_git.scan.capabilities import commands
+from heimnetz_git.scan.flows import flow_into
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.submission import Submission, found
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = [
     "concealed_name",
@@ -160,10 +161,23 @@ def _dynamic(submission: Submission, event: Event) -> tuple[Severity, str] | Non
     if name == "importlib.import_module" and not known:
         return Severity.LOW, "import_module() imports a name that is not known before."
     if name in _COMPUTED:
-        return Severity.MEDIUM, "A computed name is called, of a module that runs things."
+        grave = _is_searched(submission, event)
+        return (
+            Severity.HIGH if grave else Severity.MEDIUM,
+            "A computed name is called, of a module that runs things.",
+        )
     if name in _LOADERS:
         return Severity.LOW, f"{name}() loads code from a place that is named at run time."
     return None
+
+
+def _is_searched(submission: Submission, event: Event) -> bool:
+    """Whether the name of what is called was looked for in a listing, or decoded."""
+    function = getattr(event.node, "func", None)
+    if not isinstance(function, ast.Call) or len(function.args) < 2:
+        return False
+    flow = flow_into(submission.program, [(function.args[1], event.scope)])
+    return flow.first("listing", "letters", "decoded") is not None
 
 
 def concealed_name(submission: Submission) -> Iterator[Finding]:
@@ -252,7 +266,7 @@ def shell_command(submission: Submission) -> Iterator[Finding]:
     """
     for event in submission.events(Kind.RUN):
         program = submission.program
-        texts = list(shell_texts(program.value(event.argument(0, "args"))))
+        texts = list(commands(program, event))
         shell = event.keywords.get("shell")
         is_shell = event.api in _SHELLS or any(_SHELL_PROGRAM.match(text) for text in texts)
         if shell is not None and event.api.startswith("subprocess."):

@@ -10,6 +10,7 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.atoms import Argument, Ref
+from heimnetz_git.scan.capabilities import commands
 from heimnetz_git.scan.flows import texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.rules_host import module_has
@@ -20,7 +21,6 @@ from heimnetz_git.scan.signs import (
 )
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import text_of
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["clipper", "destruction", "miner", "self_deletion"]
 
@@ -171,7 +171,7 @@ def destruction(submission: Submission) -> Iterator[Finding]:
     """
     program = submission.program
     for event in submission.events(Kind.RUN):
-        for text in shell_texts(program.value(event.argument(0, "args"))):
+        for text in commands(program, event):
             match = DESTRUCTION.search(text.replace("'", ""))
             if match is not None:
                 yield found(

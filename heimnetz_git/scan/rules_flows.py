@@ -9,7 +9,7 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity, Step
 from heimnetz_git.scan.apis import BY_NAME, Kind
 from heimnetz_git.scan.atoms import Argument
-from heimnetz_git.scan.capabilities import target_of
+from heimnetz_git.scan.capabilities import commands, target_of
 from heimnetz_git.scan.flows import Flow, Origin, flow_into, texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.signs import (
@@ -22,7 +22,6 @@ from heimnetz_git.scan.signs import (
 )
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import text_of
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = [
     "LOOKUPS",
@@ -86,7 +85,7 @@ def _sends(submission: Submission) -> Iterator[Event]:
         if event.api not in LOOKUPS and event.given and not _OPENS.search(event.api):
             yield event
     for event in submission.events(Kind.RUN):
-        for text in shell_texts(submission.program.value(event.argument(0, "args"))):
+        for text in commands(submission.program, event):
             if _SENDER.search(text):
                 yield event
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from heimnetz_git.model.finding import Finding, Location, Severity, Step
 from heimnetz_git.scan.apis import BY_NAME, Kind
 from heimnetz_git.scan.atoms import HOLE, REFLECTED
+from heimnetz_git.scan.capabilities import commands
 from heimnetz_git.scan.flows import flow_into, texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.signs import ANALYSIS, BUILD_PROGRAM
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import Guard, Module, Scope, text_of
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["anti_analysis", "install_hook", "shellcode", "triggered_payload"]
 
@@ -146,7 +146,7 @@ def install_hook(submission: Submission) -> Iterator[Finding]:
         if not _BUILD_FILES.fullmatch(event.file):
             continue
         kinds = {api.kind for api in BY_NAME.get(event.api, ())}
-        texts = list(shell_texts(submission.program.value(event.argument(0, "args"))))
+        texts = list(commands(submission.program, event))
         if _is_ordinary_build(event, texts, kinds):
             continue
         if kinds & {Kind.DYNAMIC, Kind.NATIVE} and event.hidden <= REFLECTED:

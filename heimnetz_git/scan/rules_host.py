@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import BY_NAME, Kind
-from heimnetz_git.scan.atoms import Ref
-from heimnetz_git.scan.flows import texts_in
+from heimnetz_git.scan.atoms import Argument, Ref
+from heimnetz_git.scan.capabilities import commands, kinds_of
+from heimnetz_git.scan.flows import flow_into, texts_in
 from heimnetz_git.scan.program import Event, Program
 from heimnetz_git.scan.signs import (
     AUTOSTART,
@@ -18,7 +19,6 @@ from heimnetz_git.scan.signs import (
 )
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import Scope, text_of
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["host_tampering", "module_has", "persistence", "spying"]
 
@@ -44,7 +44,7 @@ def persistence(submission: Submission) -> Iterator[Finding]:
                 )
                 break
     for event in submission.events(Kind.RUN):
-        for text in shell_texts(submission.program.value(event.argument(0, "args"))):
+        for text in commands(submission.program, event):
             match = PERSISTENT_COMMAND.search(text.replace("'", "").replace('"', ""))
             if match is not None:
                 yield found(
@@ -146,8 +146,8 @@ def host_tampering(submission: Submission) -> Iterator[Finding]:
     """
     program = submission.program
     for module in program.modules:
-        for target, _value, scope in module.stores:
-            yield from _replaced(program, target, scope)
+        for target, value, scope in module.stores:
+            yield from _replaced(program, target, value, scope)
     for event in program.events:
         if event.api in ("sys.meta_path.insert", "sys.meta_path.append", "sys.path_hooks.insert"):
             yield found(
@@ -158,6 +158,8 @@ def host_tampering(submission: Submission) -> Iterator[Finding]:
             )
         elif event.api == "setattr":
             yield from _set(submission, event)
+        elif event.api.endswith((".write_text", ".write_bytes")) or event.api == "open":
+            yield from _other_package(submission, event)
         elif event.api in (
             "sys._getframe().f_back.f_globals",
             "gc.get_objects",
@@ -171,7 +173,9 @@ def host_tampering(submission: Submission) -> Iterator[Finding]:
             )
 
 
-def _replaced(program: Program, target: ast.expr, scope: Scope) -> Iterator[Finding]:
+def _replaced(
+    program: Program, target: ast.expr, value: ast.expr, scope: Scope
+) -> Iterator[Finding]:
     base = target.value if isinstance(target, ast.Attribute | ast.Subscript) else target
     if not _may_be_module(base, scope):
         return
@@ -179,15 +183,65 @@ def _replaced(program: Program, target: ast.expr, scope: Scope) -> Iterator[Find
         if not isinstance(atom, Ref) or not _PATCHED.match(atom.name) or "()" in atom.name:
             continue
         name = _patched_name(atom, target)
-        if name in _HARMLESS_STORES or atom.name == "os.environ":
+        if atom.name == "os.environ":
+            yield from _injected(program, target, scope)
+            continue
+        if name in _HARMLESS_STORES:
             continue
         grave = name.removeprefix("builtins.") in _GRAVE or name.startswith("heimnetz_git.")
+        grave = grave or _runs(program, value, scope)
         known = Severity.MEDIUM if name in BY_NAME else Severity.LOW
         yield found(
             host_tampering,
             Severity.HIGH if grave else known,
             Location(scope.module.file, *scope.module.place(target)),
             f"{printable(name)} is replaced for the whole process.",
+        )
+
+
+def _runs(program: Program, value: ast.expr, scope: Scope) -> bool:
+    """Whether what is put in place of a function runs code or programs itself."""
+    return isinstance(value, ast.Name | ast.Attribute | ast.Call) and any(
+        isinstance(one, Ref)
+        and any(api.kind in (Kind.RUN, Kind.DYNAMIC) for api in BY_NAME.get(one.name, ()))
+        for one in program.machine.value(value, scope)
+    )
+
+
+_INJECTING = frozenset({"LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "PYTHONSTARTUP"})
+
+
+def _injected(program: Program, target: ast.expr, scope: Scope) -> Iterator[Finding]:
+    """A variable by which every program that is started loads code first."""
+    key = program.text((target.slice, scope)) if isinstance(target, ast.Subscript) else ""
+    if key in _INJECTING:
+        yield found(
+            host_tampering,
+            Severity.HIGH,
+            Location(scope.module.file, *scope.module.place(target)),
+            f"{key} is set: programs that are started load code from there first.",
+        )
+
+
+def _other_package(submission: Submission, event: Event) -> Iterator[Finding]:
+    """A file of an installed package is written, found by where that package was loaded from."""
+    if Kind.WRITE not in kinds_of(submission.program, event) or not submission.is_small:
+        return
+    parts = event.args[:1] if event.api == "open" else ()
+    made = event.ref.made
+    whole = [*parts, *([(one, made[1]) for one in made[0].args] if made else ())]
+    function = getattr(event.node, "func", None)
+    nodes: list[Argument] = []
+    if function is not None and event.api != "open":
+        nodes.append((function, event.scope))
+    origin = flow_into(submission.program, [*whole, *nodes]).first("loaded")
+    if origin is not None:
+        yield found(
+            host_tampering,
+            Severity.HIGH,
+            event.location,
+            f"{event.api} changes an installed package ({printable(origin.detail)}).",
+            capability=Kind.WRITE,
         )
 
 

@@ -10,6 +10,7 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import BY_NAME, Kind
 from heimnetz_git.scan.atoms import DECODED, HOLE, Argument, Known, Seq
+from heimnetz_git.scan.capabilities import commands
 from heimnetz_git.scan.flows import texts_in
 from heimnetz_git.scan.program import Event, Program
 from heimnetz_git.scan.signs import (
@@ -21,7 +22,6 @@ from heimnetz_git.scan.signs import (
 )
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import Module
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["concealed_target", "packed_module", "protection_off", "staged_script"]
 
@@ -170,7 +170,7 @@ def protection_off(submission: Submission) -> Iterator[Finding]:
     """
     program = submission.program
     for event in submission.events(Kind.RUN):
-        for text in shell_texts(program.value(event.argument(0, "args"))):
+        for text in commands(program, event):
             match = PROTECTION.search(text.replace("'", "").replace('"', ""))
             if match is not None:
                 yield found(

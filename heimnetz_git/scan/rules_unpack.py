@@ -17,12 +17,12 @@ from heimnetz_git.scan.atoms import (
     Code,
     Known,
 )
-from heimnetz_git.scan.flows import Flow, flow_into, texts_in
+from heimnetz_git.scan.capabilities import commands
+from heimnetz_git.scan.flows import Flow, Origin, flow_into, texts_in
 from heimnetz_git.scan.program import Event, Program
 from heimnetz_git.scan.signs import DOWNLOAD_RUN
 from heimnetz_git.scan.submission import Submission, found
 from heimnetz_git.scan.tables import Module, Scope
-from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = ["decode_execute", "download_execute"]
 
@@ -100,27 +100,39 @@ def decode_execute(submission: Submission) -> Iterator[Finding]:
             )
     for event in submission.program.events:
         if event.api in _RUNNERS or event.api in _UNPICKLERS:
-            flow = flow_into(submission.program, _what_runs(event))
-            origin = flow.first("decoded", "image")
-            if origin is None and event.api.startswith(("marshal.", "exec")):
-                origin = flow.first("metadata")
-            vague = event.api not in _TEXT_RUNNERS and not _is_carried(submission, event, flow)
-            if (origin is None or vague) and not _encrypted(submission, event):
-                continue
-            trail = (
-                *(origin.trail if origin else ()),
-                Step(event.location, f"{event.api}() runs it"),
-            )
-            detail = origin.detail if origin else "a hidden text"
-            yield found(
-                decode_execute,
-                submission.certainty(origin, event) if origin else Severity.HIGH,
-                event.location,
-                f"{event.api}() runs what {detail} gives: code that nobody can read.",
-                hint="Ship the code as it is.",
-                capability=Kind.DYNAMIC,
-                trail=trail,
-            )
+            yield from _decoded(submission, event)
+
+
+def _decoded(submission: Submission, event: Event) -> Iterator[Finding]:
+    """What is decoded flows into something that runs it."""
+    flow = flow_into(submission.program, _what_runs(event))
+    origin = _hiding(submission, event, flow)
+    vague = event.api not in _TEXT_RUNNERS and not _is_carried(submission, event, flow)
+    if (origin is None or vague) and not _encrypted(submission, event):
+        return
+    trail = (*(origin.trail if origin else ()), Step(event.location, f"{event.api}() runs it"))
+    detail = origin.detail if origin else "a hidden text"
+    yield found(
+        decode_execute,
+        submission.certainty(origin, event) if origin else Severity.HIGH,
+        event.location,
+        f"{event.api}() runs what {detail} gives: code that nobody can read.",
+        hint="Ship the code as it is.",
+        capability=Kind.DYNAMIC,
+        trail=trail,
+    )
+
+
+def _hiding(submission: Submission, event: Event, flow: Flow) -> Origin | None:
+    """Where code comes from that nobody can read beforehand."""
+    origin = flow.first("decoded", "image")
+    if origin is None and submission.is_small:
+        origin = flow.first("letters")
+    if origin is None and event.api in ("exec", "eval"):
+        origin = flow.first("variable")
+    if origin is None and event.api.startswith(("marshal.", "exec")):
+        origin = flow.first("metadata")
+    return origin
 
 
 def _what_runs(event: Event) -> list[Argument]:
@@ -271,7 +283,7 @@ def _handles(argument: Argument) -> Iterator[int]:
 
 def _commands(submission: Submission) -> Iterator[Finding]:
     for event in submission.events(Kind.RUN):
-        for text in shell_texts(submission.program.value(event.argument(0, "args"))):
+        for text in commands(submission.program, event):
             match = DOWNLOAD_RUN.search(text.replace("'", "").replace('"', ""))
             if match is not None:
                 yield found(

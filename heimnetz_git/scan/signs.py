@@ -50,7 +50,7 @@ CREDENTIALS = _any(
     |wallet\.dat|\.electrum|Exodus/|Atomic/Local|Ethereum/keystore|\.ethereum|\.bitcoin|MetaMask
     |nkbihfbeogaeaoehlefnkodbefgpgknn|Local\ Storage/leveldb|discord(?:canary|ptb)?/Local|\.pypirc
     |\.npmrc|Telegram\ Desktop/tdata|tdata$|\.local/share/keyrings|FileZilla/|\.terraform\.d
-    |\.heimnetz(?:-git)?/|secrets\.yaml|\.storage/auth|/proc/\d+/environ|/proc/self/environ
+    |\.heimnetz(?:-git)?/|secrets\.yaml|\.storage/auth|/proc/\d+/environ|/proc/self/environ|/proc/[^/]+/(?:mem|maps)$
     |/proc/\*/environ
     |\.vault-token|\.config/heimnetz|id_rsa|id_ed25519|\.dbeaver|\.config/solana|\.env$"""
 )
@@ -145,6 +145,7 @@ PROTECTION = _any(
     |\bsetenforce\s+0|\bufw\s+disable|iptables\s+(?:-F|--flush)|sc\s+(?:stop|delete)\s+WinDefend
     |taskkill\b.*(?:MsMpEng|avast|avp|wireshark)|DisableAntiSpyware|auditctl\s+-[eD]|EnableLUA
     |systemctl\s+(?:stop|disable)\s+(?:auditd|firewalld|apparmor|falcon)|csrutil\s+disable
+    |\|\s*sudo\s+-S\b|\bvisudo\b|NOPASSWD
     |spctl\s+--master-disable|wevtutil\s+cl\b|Clear-EventLog"""
 )
 WALLET = _any(
