@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from heimnetz_git.errors import InvalidName, printable
 
@@ -44,6 +45,7 @@ def import_name(name: str) -> str:
     return name.replace("-", "_")
 
 
+@lru_cache(maxsize=1 << 8)  # a plugin's files come one after the other
 def shard(name: str) -> str:
     """The folder of an index that holds a plugin: two hex digits of the SHA-256 of its name."""
     import hashlib  # which loads OpenSSL

@@ -41,6 +41,7 @@ def matching(keys: Sequence[bytes], versions: Callable[[], Sequence[str]], text:
     return mask
 
 
+@lru_cache(maxsize=1 << 14)
 def interval(text: str) -> tuple[bytes, bytes] | None:
     """A range as the keys from the first on and before the second, empty for no end.
 
