@@ -80,6 +80,8 @@ class Step:
             rewritten = before != after and self._judge(repo, before, after)
             self.done("judged")
             mirrored = self._mirror(repo, after)
+        except RewriteRefused:
+            raise
         except HeimnetzError:
             repo.forget(before, after)  # else the next fetch takes it for sound, and brings nothing
             raise
@@ -87,6 +89,7 @@ class Step:
         if before != after and not repo.set_branch(MAIN, after, expect=before):
             raise StorageError(f"The clone of {self.name!r} was changed by another program.")
         self.done("accepted")
+        repo.gather()
         return self._told(before, after, mirrored, rewritten=rewritten)
 
     def _fetch(

@@ -210,6 +210,11 @@ class PackFile:
         """Is this object in it?"""
         return self._find(bytes.fromhex(oid)) is not None
 
+    def ids(self) -> Iterator[str]:
+        """The ids of its objects, sorted; one that is there twice comes twice."""
+        for at in range(_NAMES, _NAMES + 20 * self._count, 20):
+            yield self._index[at : at + 20].hex()
+
     def read(self, oid: str) -> tuple[str, bytes] | None:
         """An object's kind and bytes, None when it is not in this pack."""
         self._unpacker.budget.renew()

@@ -9,7 +9,14 @@ from typing import Self
 
 from heimnetz_git.errors import CorruptRepository, InvalidName, RemoteRefused, printable
 from heimnetz_git.model.report import SILENT, Reporter
-from heimnetz_git.storage import repo_copy, repo_folder, repo_refs, repo_transfer, repo_trees
+from heimnetz_git.storage import (
+    repo_copy,
+    repo_folder,
+    repo_gather,
+    repo_refs,
+    repo_transfer,
+    repo_trees,
+)
 from heimnetz_git.storage.packindex import OnObject
 from heimnetz_git.storage.repo_address import local_folder, shown
 from heimnetz_git.storage.repo_objects import Commit, Objects, object_id
@@ -204,6 +211,11 @@ class Repository:
                 repo_folder.write_ref(self.path, name, before)
             elif oid == after and before is None:
                 self.delete_branch(name)
+
+    def gather(self) -> None:
+        """Make one pack of what many fetches left, when they are many; for the only writer."""
+        if self.objects.alternates() == []:
+            repo_gather.gather(self.objects)
 
     def shallow(self) -> frozenset[str]:
         """Commits whose parents were left out by a fetch with a depth."""

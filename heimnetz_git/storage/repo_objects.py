@@ -19,7 +19,7 @@ from typing import BinaryIO, NamedTuple, cast
 from heimnetz_git.errors import CorruptRepository, DiskFull, StorageError, printable
 from heimnetz_git.storage.packentry import DEFAULT_LIMITS, entry_start
 from heimnetz_git.storage.packfile import PackFile
-from heimnetz_git.storage.packindex import OnObject, index_pack
+from heimnetz_git.storage.packindex import Indexed, OnObject, index_pack
 from heimnetz_git.storage.repo_trees import BLOB, Entry, Row, Tree, named, rows
 
 __all__ = ["MOST_LOOSE", "AtHand", "Commit", "Objects", "object_id", "read_commit", "writing"]
@@ -71,6 +71,7 @@ class Objects:
         self.folder = folder
         self.at_hand: AtHand | None = None
         self._packs: dict[Path, PackFile] = {}
+        self._vanished = False
         self._trees: OrderedDict[str, list[Row]] = OrderedDict()
         self._alternates: list[Path] | None = None
 
@@ -120,14 +121,21 @@ class Objects:
         """The packs that are open, and then those that came since."""
         yield from tuple(self._packs.values())
         yield from self._new_packs()
+        if self._vanished:  # what was in it is in another one by now
+            yield from self._new_packs()
 
     def _new_packs(self) -> Iterator[PackFile]:
+        self._vanished = False
         for folder in (self.folder, *self.alternates()):
             for index in _indexes(folder / "pack"):
-                if index not in self._packs:
-                    with contextlib.suppress(FileNotFoundError):  # a repacking just replaced it
-                        self._packs[index] = PackFile(index)
-                        yield self._packs[index]
+                if index in self._packs:
+                    continue
+                try:
+                    self._packs[index] = PackFile(index)
+                except FileNotFoundError:  # a repacking just replaced it
+                    self._vanished = True
+                else:
+                    yield self._packs[index]
 
     def _loose(self, oid: str) -> Path | None:
         for folder in (self.folder, *self.alternates()):
@@ -187,8 +195,8 @@ class Objects:
             _settle(file)
         Path(name).replace(path)
 
-    def add_pack_of(self, objects: Iterable[tuple[str, bytes]], count: int) -> None:
-        """Store ``count`` objects as one pack."""
+    def add_pack_of(self, objects: Iterable[tuple[str, bytes]], count: int) -> str:
+        """Store ``count`` objects as one pack; its name."""
         with self._temporary("tmp_pack_") as file:
             total = hashlib.sha1()  # noqa: S324 # Git's checksum of packs
 
@@ -200,7 +208,7 @@ class Objects:
             for kind, data in objects:
                 write(entry_start(NUMBERS[kind], len(data)) + zlib.compress(data))
             file.write(total.digest())
-            self._adopt(file)
+            return f"pack-{self._adopt(file).checksum}"
 
     def add_pack(self, source: BinaryIO, on_object: OnObject | None = None) -> int:
         """Store a pack that came from elsewhere, thin ones too; the number of its objects.
@@ -211,7 +219,7 @@ class Objects:
         with writing(self.folder), self._temporary("tmp_pack_") as file:
             while chunk := source.read(1 << 20):
                 file.write(chunk)
-            return self._adopt(file, on_object)
+            return self._adopt(file, on_object).objects
 
     def blobs(self, oids: Iterable[str]) -> Generator[tuple[str, bytes], None, None]:
         """(id, bytes) of many blobs, each once, in the order in which they lie on the disk.
@@ -264,7 +272,7 @@ class Objects:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def _adopt(self, file: BinaryIO, on_object: OnObject | None = None) -> int:
+    def _adopt(self, file: BinaryIO, on_object: OnObject | None = None) -> Indexed:
         """Index a complete or thin pack and put both in place: the pack, then its index."""
         with self._temporary("tmp_idx_") as index:
             indexed = index_pack(file, index, external=self._lent, on_object=on_object)
@@ -275,7 +283,7 @@ class Objects:
             if not target.with_suffix(".idx").exists():
                 Path(file.name).replace(target)
                 Path(index.name).replace(target.with_suffix(".idx"))
-        return indexed.objects
+        return indexed
 
     def _lent(self, oid: str) -> tuple[str, bytes] | None:
         """What a thin pack may lean on."""
