@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -89,17 +90,27 @@ def new(session: Session, name: str | None, kind: str | None, **options: Any) ->
 
 
 @command(
-    examples=("test", "test plugins/wake-on-lan --sandbox required", "test . -- -k discover -x")
+    examples=(
+        "test",
+        "test plugins/wake-on-lan --sandbox required",
+        "test . -- -k discover -x",
+        "test --conformance",
+    )
 )
 @click.argument("words", nargs=-1, metavar="[PATH] [-- PYTEST OPTION...]")
 @click.option(
     "--sandbox", type=click.Choice(["auto", "required", "off"]), help="How plugins are confined."
 )
-def test(session: Session, words: tuple[str, ...], sandbox: str | None) -> Answer:
+@click.option("--conformance", is_flag=True, help="Make the checks that every plugin must pass.")
+def test(
+    session: Session, words: tuple[str, ...], sandbox: str | None, *, conformance: bool
+) -> Answer:
     """Run a plugin's tests, in its real sandbox.
 
     PATH is the project's folder. pytest runs with the fixtures that come with heimnetz-git: the
-    built plugin in a process and a sandbox of its own. Ends with code 9 when a test fails.
+    built plugin in a process and a sandbox of its own. Ends with code 9 when a test fails. With
+    --conformance it needs no tests: the plugin is started, stopped, killed, swapped, and called
+    with what no plugin may accept. PATH may be a wheel then.
     """
     from heimnetz_git.sdk.testing_run import run_tests
 
@@ -107,6 +118,8 @@ def test(session: Session, words: tuple[str, ...], sandbox: str | None) -> Answe
         (".", words) if not words or words[0].startswith("-") else (words[0], words[1:])
     )
     project = session.existing(path)
+    if conformance:
+        return conformed(session, project, sandbox or session.settings.sandbox)
     if not (project / "pyproject.toml").is_file():
         raise FileMissing(f"There is no project in {printable(str(project), longest=400)}.")
     ended = run_tests(
@@ -121,6 +134,30 @@ def test(session: Session, words: tuple[str, ...], sandbox: str | None) -> Answe
         raise not_run(ended.code, ended.output)
     data = {**ended.report, "output": ended.output}
     return Answer(data, (), exit_code=FOUND_FAULT if fault else 0)
+
+
+def conformed(session: Session, path: Path, sandbox: Any) -> Answer:
+    """Put a plugin to every check that needs no knowledge of it."""
+    from heimnetz_git.sdk.conformance import examine
+    from heimnetz_git.sdk.conformance_checks import CHECKS
+
+    found = examine(path, CHECKS, sandbox=sandbox, reporter=session.reporter)
+    lines = [
+        f"{one.result:7} {one.check}: {printable(one.reason or one.says, longest=400)}"
+        for one in found.outcomes
+        if one.result != "passed"
+    ]
+    passed = sum(one.result == "passed" for one in found.outcomes)
+    said = f"{passed} of {count(len(found.outcomes), 'check')} passed"
+    said += f", {count(len(found.failed), 'check')} failed." if found.failed else "."
+    data = {
+        "name": found.name,
+        "version": found.version,
+        "checks": [one._asdict() for one in found.outcomes],
+        "failed": len(found.failed),
+    }
+    lines.append(f"{found.name} {found.version}: {said}")
+    return Answer(data, lines, exit_code=FOUND_FAULT if found.failed else 0)
 
 
 def renewed(
