@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -36,6 +37,7 @@ class Fault(NamedTuple):
     body: bytes = b'{"message": "no"}'
     headers: tuple[tuple[str, str], ...] = ()
     cut: int | None = None
+    delay: float = 0.0
     after: bool = False
     """The request is carried out, and then the answer is lost."""
 
@@ -140,8 +142,10 @@ class Handler(Backend):
         self.send(status, json.dumps(value).encode(), headers)
 
     def break_off(self, fault: Fault) -> None:
-        """The answer of a fault, cut short where it says so."""
-        self.send(fault.status, fault.body, fault.headers, fault.cut)
+        """The answer of a fault, late or cut short where it says so."""
+        time.sleep(fault.delay)
+        with contextlib.suppress(OSError):  # who has waited too long is gone
+            self.send(fault.status, fault.body, fault.headers, fault.cut)
         self.close_connection = True
 
     def send(self, status: int, data: bytes, headers: Any = (), cut: int | None = None) -> None:

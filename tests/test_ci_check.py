@@ -12,18 +12,19 @@ import pytest
 
 from heimnetz_git.ci import page
 from heimnetz_git.ci.check import examine
-from heimnetz_git.errors import RemoteRefused
+from heimnetz_git.errors import NetworkError, RemoteRefused
 from heimnetz_git.forge.bare import Bare
 from heimnetz_git.forge.collect import Job, merge_open, standings
 from heimnetz_git.forge.driver import Open, Reach
 from heimnetz_git.registry.submission import workdir_of
 from heimnetz_git.storage.repo import Repository
 from tests.flows.kit import Machine, Registry
-from tests.gitkit import ADA, WHEN, fsck, git, http_server, put
+from tests.gitkit import ADA, fsck, git, http_server, put
 
 LAN = {"permissions": {"network": {"connect": ["lan:9/udp"]}}}
 SHELL = '"""A plugin."""\n\nimport os\n\n\ndef f(x):\n    os.system(x)\n'
-LATER = WHEN + 30 * 86400
+START = int(time.time())  # main is from now, and a registry's clock runs forward
+LATER = START + 30 * 86400
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def test_a_folder_remembers_since_when_a_submission_waits(
 ) -> None:
     """The first run sees it, a later one takes it in; the queue is told meanwhile."""
     registry.do("publish", str(registry.wheel("lamp")), "--to", str(registry.path))
-    first = job(registry, tmp_path, WHEN)
+    first = job(registry, tmp_path, START)
     assert {one.submission.name: one.state for one in first.waiting}["lamp"] == "period"
     driver = Bare(str(registry.path), Reach())
     told = standings(driver, lambda: workdir_of(tmp_path / "x.git"), when=LATER)
@@ -141,7 +142,7 @@ def moved(registry: Registry, number: int) -> None:
 def test_main_that_moved_is_read_again(registry: Registry, tmp_path: Path) -> None:
     """Compare and swap: what came between is kept, and what was ready goes on top of it."""
     registry.do("publish", str(registry.wheel("lamp")), "--to", str(registry.path))
-    job(registry, tmp_path, WHEN)
+    job(registry, tmp_path, START)
     moves = iter(range(2))
 
     def gate(_: Repository, one: Open) -> tuple[str, str]:
@@ -156,10 +157,58 @@ def test_main_that_moved_is_read_again(registry: Registry, tmp_path: Path) -> No
     assert registry.read("README.md") == b"1\n"
 
 
+def test_what_was_pushed_during_the_merge_is_not_lost(registry: Registry, tmp_path: Path) -> None:
+    """The commit that was judged is merged; the later one stays open, and is judged by itself."""
+    registry.do("publish", str(registry.wheel("lamp")), "--to", str(registry.path))
+    job(registry, tmp_path, START)
+    later = registry.wheel("lamp", summary="Another lamp")
+    heads: list[str | None] = []
+
+    def gate(_: Repository, one: Open) -> tuple[str, str]:
+        if one.submission.name == "lamp" and not heads:
+            registry.do("publish", str(later), "--to", str(registry.path))
+            with Repository.open(registry.path) as repo:
+                heads.append(repo.branch("submit/lamp/1.0.0"))
+        return "", ""
+
+    done = job(registry, tmp_path, gate=gate)
+    assert [one.name for one in done.merged] == ["lamp"]
+    with Repository.open(registry.path) as repo:
+        assert repo.branch("submit/lamp/1.0.0") == heads[0]
+    again = job(registry, tmp_path)
+    assert again.merged == ()
+    assert {one.submission.name: one.state for one in again.waiting}["lamp"] == "refused"
+
+
+def test_a_job_that_died_before_closing_ends_it_the_next_time(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """Main has it, the branch is still there: the next run closes it and changes nothing else."""
+    registry.do("publish", str(registry.wheel("lamp")), "--to", str(registry.path))
+    job(registry, tmp_path, START)
+    driver = Dying(str(registry.path), Reach())
+    with pytest.raises(NetworkError), workdir_of(tmp_path / "work.git") as repo:
+        merge_open(driver, repo, when=LATER, author=ADA)
+    after = registry.commit
+    done = job(registry, tmp_path)
+    assert [one.name for one in done.merged] == ["lamp"], done.waiting
+    assert registry.commit == after
+    with Repository.open(registry.path) as repo:
+        assert repo.branch("submit/lamp/1.0.0") is None
+
+
+class Dying(Bare):
+    """A server that goes away once main was pushed."""
+
+    def finish(self, repo: Repository, found: Open, words: str) -> None:
+        """Nothing is closed any more."""
+        raise NetworkError("The server went away.")
+
+
 def test_main_that_never_rests_is_given_up(registry: Registry, tmp_path: Path) -> None:
     """After some attempts, and nothing was lost or merged."""
     registry.do("publish", str(registry.wheel("lamp")), "--to", str(registry.path))
-    job(registry, tmp_path, WHEN)
+    job(registry, tmp_path, START)
     numbers = iter(range(100))
 
     def gate(_: Repository, one: Open) -> tuple[str, str]:
@@ -180,7 +229,7 @@ def test_a_plain_server_is_merged_over_http(registry: Registry, tmp_path: Path) 
     with http_server(tmp_path) as address:
         url = f"{address}/{registry.path.name}"
         words = ("ci", "merge", url, "--driver", "bare", "--workdir", "kept.git")
-        first = machine.ask(*words, SOURCE_DATE_EPOCH=str(WHEN))
+        first = machine.ask(*words, SOURCE_DATE_EPOCH=str(START))
         assert first["merged"] == []
         second = machine.ask(*words, SOURCE_DATE_EPOCH=str(LATER))
     assert [one["name"] for one in second["merged"]] == ["lamp"]

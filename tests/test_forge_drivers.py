@@ -158,6 +158,16 @@ def test_what_a_forge_may_answer(
         assert forge.faults == []
 
 
+def test_a_slow_forge_is_not_waited_for_forever(served: Served, ada: Machine, lamp: Path) -> None:
+    """Each answer has its time."""
+    with served("github") as forge:
+        forge.faults.append(Fault("GET /api/v3/user", delay=1.5))
+        words = ("publish", lamp, "--to", forge.url(), "--driver", "github")
+        error = ada.refuse(7, *words, HEIMNETZ_GIT_TIMEOUT="0.5")
+    assert error["code"] == "network"
+    assert "in time" in error["message"]
+
+
 def test_without_a_token_it_says_where_to_put_one(
     served: Served, tmp_path: Path, lamp: Path
 ) -> None:

@@ -54,8 +54,9 @@ class Bare:
         return tuple(_open(one, seen.get(one.branch)) for one in found)
 
     def withdraw(self, repo: Repository, found: Open) -> None:
-        """Remove the branch."""
-        repo.push_delete(self.address, found.submission.branch, timeout=self._timeout)
+        """Remove the branch, unless it asks for something else by now."""
+        asked = found.submission
+        repo.push_delete(self.address, asked.branch, expect=asked.head, timeout=self._timeout)
 
     def finish(
         self,

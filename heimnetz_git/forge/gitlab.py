@@ -102,7 +102,8 @@ class GitLab:
     def _remove_branch(self, repo: Repository, found: Open) -> None:
         target = (self._fork or self.address) if found.source else self.address
         with contextlib.suppress(FileMissing):
-            repo.push_delete(target, found.submission.branch, timeout=self._timeout)
+            asked = found.submission
+            repo.push_delete(target, asked.branch, expect=asked.head, timeout=self._timeout)
 
     def _read(self, said: Any) -> Open | None:
         text = text_at(said, "description")

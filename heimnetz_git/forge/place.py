@@ -7,11 +7,9 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from heimnetz_git.errors import UsageError
-from heimnetz_git.storage.repo_address import shown
+from heimnetz_git.storage.repo_address import SCP, shown
 
 __all__ = ["Place", "place_of"]
-
-_SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]{2,}):(?P<path>[^:].*)")
 
 
 class Place(NamedTuple):
@@ -47,7 +45,7 @@ def place_of(address: str) -> Place | None:
 
     Raises UsageError when the address holds a password: tokens have better places.
     """
-    match = None if "://" in address else _SCP.fullmatch(address)
+    match = None if "://" in address else SCP.fullmatch(address)
     if match:
         return _made(address, match["host"], f"https://{match['host']}", match["path"], ssh=True)
     parts = urlsplit(address)

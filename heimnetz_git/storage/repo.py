@@ -301,10 +301,15 @@ class Repository:
             receive_pack=target,
         )
 
-    def push_delete(self, url: str, branch: str, *, timeout: float = TIMEOUT) -> None:
-        """Remove a branch of another repository; nothing to do when it is not there."""
+    def push_delete(
+        self, url: str, branch: str, *, expect: str | None = None, timeout: float = TIMEOUT
+    ) -> None:
+        """Remove a branch of another repository; nothing to do when it is not there.
+
+        With ``expect`` only while it points to that commit: what came since stays.
+        """
         now = remote_heads(url, prefix=branch, timeout=timeout).get(branch)
-        if now is not None:
+        if now is not None and expect in {None, now}:
             self._send(url, branch, None, expect=now, timeout=timeout)
 
     def _commit(self, oid: str) -> Commit:
