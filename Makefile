@@ -46,7 +46,7 @@ format: $(STAMP)
 # `make bench BENCHMARKS=parse` runs one, `make bench QUICK=--quick` sizes that only show that they run.
 QUICK ?=
 BENCHMARKS ?= startup parse names reading search trees sync resolve export check_growth merging scan_corpus scan_speed \
-	host_start host_calls host_many
+	scan_secrets host_start host_calls host_many
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks $(QUICK) $(BENCHMARKS)

@@ -160,7 +160,7 @@ def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def fingerprinted(findings: Iterable[Finding], files: Mapping[str, bytes]) -> tuple[Finding, ...]:
     """The findings with fingerprints: of rule, file, the line's text, and which of its like it is.
 
-    Lines that move keep theirs.
+    Lines that move keep theirs. A rule that gave its finding a fingerprint chose the stem itself.
     """
     lines: dict[str, list[bytes]] = {}
     seen: dict[str, int] = {}
@@ -172,7 +172,7 @@ def fingerprinted(findings: Iterable[Finding], files: Mapping[str, bytes]) -> tu
         known = lines[place.file]
         text = known[place.line - 1] if 0 < place.line <= len(known) else b""
         key = f"{finding.rule}|{place.file}|".encode() + b" ".join(text.split())[:2000]
-        stem = hashlib.sha256(key).hexdigest()[:24]
+        stem = finding.fingerprint or hashlib.sha256(key).hexdigest()[:24]
         seen[stem] = seen.get(stem, -1) + 1
         made.append(msgspec.structs.replace(finding, fingerprint=f"{stem}-{seen[stem]}"))
     return tuple(made)

@@ -8,11 +8,13 @@ from bisect import bisect
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+import msgspec
+
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity
 from heimnetz_git.scan.apis import Kind
 from heimnetz_git.scan.bytecode import foreign_names, source_of
-from heimnetz_git.scan.secrets import secrets_in
+from heimnetz_git.scan.secrets import Secret, secrets_in
 from heimnetz_git.scan.submission import Submission, found
 
 __all__ = ["binary_member", "hidden_unicode", "secret", "source_encoding", "startup_hook"]
@@ -169,21 +171,32 @@ _ACTS = (Kind.RUN, Kind.CONNECT, Kind.DYNAMIC, Kind.NATIVE, Kind.WRITE)
 def secret(submission: Submission) -> Iterator[Finding]:
     """A key in a published file is everybody's key (CWE-798).
 
-    Keys are known by their format; where a format has check digits they are computed, and a
-    look-alike is left alone. The key itself is not repeated here. Revoke it; then remove it.
+    Keys are known by their format; where a format has check digits they are computed. Passwords
+    and tokens without a format are known by the name that they are given and by how irregular they
+    are; placeholders, labels, templates, digests and look-alikes are left alone. The key itself is
+    not repeated here, and its fingerprint is its own: a baseline that has it allows this key in any
+    file, and no other. Revoke it; then remove it.
     """
     for file, data in submission.files.items():
         if len(data) > LARGEST_TEXT or b"\0" in data[:1024]:
             continue
         text = data.decode("utf-8", "replace")
-        for it in secrets_in(text):
-            yield found(
+        for it in secrets_in(text, file):
+            finding = found(
                 secret,
-                Severity.HIGH if it.certain and "private key" not in it.what else Severity.MEDIUM,
+                _severity_of(it),
                 _place(file, text, it.offset),
                 f"This {'is' if it.certain else 'looks like'} {it.what}.",
                 hint="Revoke it, remove it, and declare a secret under 'permissions.secrets'.",
             )
+            yield msgspec.structs.replace(finding, fingerprint=it.digest[:24])
+
+
+def _severity_of(it: Secret) -> Severity:
+    """High for what is certain; a key that opens nothing of worth is a note."""
+    if it.faint:
+        return Severity.LOW
+    return Severity.HIGH if it.certain and "private key" not in it.what else Severity.MEDIUM
 
 
 def _texts(submission: Submission) -> Iterator[tuple[str, bytes]]:

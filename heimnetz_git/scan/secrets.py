@@ -1,114 +1,112 @@
-"""Keys that were published by mistake: known formats, told from look-alikes by their structure."""
+"""Keys that were published by mistake: by their form, by their place, and told from look-alikes."""
 
 from __future__ import annotations
 
-import base64
-import binascii
+import hashlib
 import re
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from heimnetz_git.scan.secrets_formats import FORMATS, Format
+from heimnetz_git.scan.secrets_values import named_values
 
 __all__ = ["Secret", "secrets_in"]
 
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SEAM = re.compile(r"([\"'])\s*(?:\+\s*|\\\n\s*|,\s*|\s)[rbu]?([\"'])")
+_PYTHON = (".py", ".pyw")
+# Two texts that may be pieces of one key, as far as one look tells.
+_PIECES = re.compile(
+    r"[\"'][\w.-]{3,80}[\"']\s*(?:\+|\\\n)?\s*(?<![\"'])[rbu]?[\"'][\w+/=.-]{6,300}[\"']"
+)
+_JOINED = re.compile(r"\.join\(\s*[\[(]\s*[\"'][\w.-]{3,80}[\"']\s*,")
+# No key of a known form is shorter, but for those in blocks of lines.
+_SHORTEST = 20
+_NAMES = frozenset(["discord", "Discord", "DISCORD", "airtable", "Airtable", "AIRTABLE"])
+_BLOCKS = ("PRIVATE KEY", "PuTTY-User-Key-File-")
+MOST = 200
 
 
 class Secret(NamedTuple):
-    """A key: what it opens, where it begins in the text (never the key itself), how sure we are."""
+    """A key: what it opens, where it begins in the text (never the key itself), how sure we are.
+
+    ``digest`` is what an allow-list names it by. ``certain`` are those whose check digits hold,
+    ``faint`` those that open nothing of worth, or whose digits do not hold.
+    """
 
     what: str
     offset: int
     certain: bool
+    digest: str
+    faint: bool = False
 
 
-class _Format(NamedTuple):
-    """A key's form; ``check`` says True (its check digits hold), False, or None (it has none)."""
+def secrets_in(text: str, file: str = "") -> Iterator[Secret]:
+    """Every key in ``text``, by its offset; a look-alike whose structure is wrong is not one.
 
-    what: str
-    pattern: re.Pattern[str]
-    check: Callable[[str], bool | None]
+    ``file`` is its name: in Python a key may be put together of pieces, in configuration it stands
+    without quotes. At most 200.
+    """
+    found: dict[int, Secret] = {}
+    taken: list[tuple[int, int]] = []
+    for secret, end in _formed(text):
+        taken.append((secret.offset, end))
+        found.setdefault(secret.offset, secret)
+    for what, offset, value in named_values(text, file):
+        if not any(start <= offset + len(value) and offset < end for start, end in taken):
+            found.setdefault(offset, Secret(what, offset, certain=False, digest=_digest(value)))
+        if len(found) >= MOST:
+            break
+    known = {secret.digest for secret in found.values()}
+    for secret in _in_pieces(text, file):
+        if secret.digest not in known:
+            found.setdefault(secret.offset, secret)
+    yield from (found[offset] for offset in sorted(found)[:MOST])
 
 
-def secrets_in(text: str) -> Iterator[Secret]:
-    """Every key in ``text``, at its offset; a look-alike whose structure is wrong is not one."""
-    if _ANY.search(text) is None:
-        return
-    for form in _FORMATS:
+def _formed(text: str) -> Iterator[tuple[Secret, int]]:
+    """The keys of a known form, each with where it ends."""
+    long = [word for word in text.split() if len(word) >= _SHORTEST]
+    short = "\n".join([*long, *(block for block in _BLOCKS if block in text)])
+    near = text if "iscord" in text.lower() or "irtable" in text.lower() else short
+    for form in FORMATS:
+        if not any(mark in (near if mark in _NAMES else short) for mark in form.marks):
+            continue
         for match in form.pattern.finditer(text):
+            before = text[match.start() - 1 : match.start()]
+            if form.apart and (before.isalnum() or before == "_"):
+                continue
             verdict = form.check(match[0])
             if verdict is not False:
-                yield Secret(form.what, match.start(), certain=bool(verdict))
+                yield _secret(form, match, certain=bool(verdict)), match.end()
 
 
-def _crc_token(token: str) -> bool:
-    """GitHub's and npm's tokens end in the CRC-32 of the rest, six digits of base 62.
-
-    Source: github.blog, "Behind GitHub's new authentication token formats" (2021).
-    """
-    body = token.partition("_")[2]
-    number, digits = zlib.crc32(body[:-6].encode()), ""
-    while number:
-        number, digit = divmod(number, 62)
-        digits = _BASE62[digit] + digits
-    return digits.rjust(6, "0") == body[-6:]
+def _secret(form: Format, match: re.Match[str], *, certain: bool) -> Secret:
+    faint = form.faint or (form.digits and not certain)
+    return Secret(form.what, match.start(), certain, _digest(match[0]), faint)
 
 
-def _aws_key(key: str) -> bool | None:
-    """Base 32 after the prefix (letters A-Z, digits 2-7); the manual's example is no key."""
-    if key.endswith("EXAMPLE"):
-        return False
-    return None if re.fullmatch(r"[A-Z2-7]{16}", key[4:]) and len(set(key[4:])) > 7 else False
+def _in_pieces(text: str, file: str) -> Iterator[Secret]:
+    """The keys that stand in pieces, ``"ghp_" + "..."``, at the line of their first piece."""
+    if not file.endswith(_PYTHON) or not (
+        _PIECES.search(text) or (".join" in text and _JOINED.search(text))
+    ):
+        return
+    pieces, seams, last, size = [], [(0, 0)], 0, 0
+    for match in _SEAM.finditer(text):
+        if match[1] != match[2] or ("," in match[0] and ".join" not in text):
+            continue
+        pieces.append(text[last : match.start()])
+        size += len(pieces[-1])
+        last = match.end()
+        seams.append((size, last))
+    if not pieces:
+        return
+    whole = "".join([*pieces, text[last:]])
+    for secret, _ in _formed(whole):
+        start, real = max(seam for seam in seams if seam[0] <= secret.offset)
+        yield secret._replace(offset=real + secret.offset - start)
 
 
-def _pypi_token(token: str) -> bool:
-    """A macaroon (version 2) that names its location."""
-    body = token.removeprefix("pypi-")
-    try:
-        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-    except (ValueError, binascii.Error):
-        return False
-    return raw[:1] == b"\x02" and b"pypi." in raw[:24]
-
-
-def _private_key(block: str) -> bool:
-    """A PEM block whose body is base 64 of a DER sequence or of an OpenSSH key."""
-    body = "".join(block.split("-----")[2].replace("\\n", "\n").split())
-    try:
-        raw = base64.b64decode(body, validate=True)
-    except (ValueError, binascii.Error):
-        return False
-    return raw[:1] == b"\x30" or raw.startswith(b"openssh-key-v1\0")
-
-
-def _varied(token: str) -> bool | None:
-    """Not a placeholder: a key of one or two letters repeated is none."""
-    return None if len(set(token)) > 12 else False
-
-
-# What every format has, in one look: most files have none of it.
-_ANY = re.compile(
-    r"gh[pousr]_|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9]|A[KS]IA[A-Z0-9]|glpat-|AIza|xox[bpars]-"
-    r"|[sr]k_live_|:AA[A-Za-z0-9_-]{33}|PRIVATE KEY"
-)
-_FORMATS = (
-    _Format("a GitHub token", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}\b"), _crc_token),
-    _Format("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _crc_token),
-    _Format("a PyPI token", re.compile(r"\bpypi-[A-Za-z0-9_-]{80,1000}"), _pypi_token),
-    _Format("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), _aws_key),
-    _Format("a GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20}\b"), _varied),
-    _Format("a Google API key", re.compile(r"\bAIza[A-Za-z0-9_-]{35}(?![\w-])"), _varied),
-    _Format("a Slack token", re.compile(r"\bxox[bpars]-\d{10,13}-[A-Za-z0-9-]{20,80}"), _varied),
-    _Format("a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{24,99}\b"), _varied),
-    _Format(
-        "a Telegram bot token", re.compile(r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])"), _varied
-    ),
-    _Format(
-        "a private key",
-        re.compile(
-            r"-----BEGIN (?:[A-Z]{2,8} )?PRIVATE KEY-----"
-            r"[A-Za-z0-9+/=\s\\]{64,8000}-----END"
-        ),
-        _private_key,
-    ),
-)
+def _digest(value: str) -> str:
+    """Names a key without telling it."""
+    return hashlib.sha256(b"heimnetz-git/secret\0" + value.encode()).hexdigest()
