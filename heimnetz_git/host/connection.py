@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from heimnetz_git.errors import HeimnetzError, PluginCrashed, PluginFailed, ProtocolViolation
 from heimnetz_git.host.calls import WINDOW, Calls, Chain, Pending
 from heimnetz_git.host.failures import Raised
-from heimnetz_git.host.hub import WRITE, Hub
+from heimnetz_git.host.hub import Hub
 from heimnetz_git.host.messages import Error, FromPlugin, Hello, HostCall, HostResult, Item, Result
+from heimnetz_git.host.outbox import Outbox
+from heimnetz_git.host.reader import Reader
 from heimnetz_git.host.rpc import HostSide
 
-__all__ = ["Connection", "Reader"]
+__all__ = ["Connection"]
 
 CHUNK = 1 << 16
 MOST_OPEN = 10_000
 MOST_UNSENT = 32 << 20
+LINGER = 0.02
+"""Seconds for which nobody reads after a thread's call: the next may follow, and then it reads."""
 LOOK_AFTER = 0.2
 STEAL_AFTER = 0.05
 """Seconds after which a thread that waits takes the reading over from an event loop."""
 
 Handle = Callable[[FromPlugin, Chain | None], None]
-
-
-class Reader(Protocol):
-    """An event loop that reads this connection for a while."""
-
-    def here(self) -> bool:
-        """Is this code run by that event loop's thread?"""
-
-    def gone(self) -> bool:
-        """Has the loop been closed, so that it reads no more?"""
-
-    def let_go(self, then: Callable[[], None]) -> None:
-        """Stop reading for good, then call ``then``; in its own time, from any thread."""
 
 
 class Connection:
@@ -71,10 +61,12 @@ class Connection:
         self._lock = threading.Lock()
         self._receiving = threading.Lock()
         self._reader: int | Reader | None = None
-        self._over = self._stopped = False
+        self._over = self._stopped = self._lingers = False
+        self._watched = True
+        self._led = 0
+        """How often a thread began to read."""
         self._ended: HeimnetzError | Raised | None = None
-        self._unsent = bytearray()
-        self._writing = -1
+        self._outbox = Outbox(own, hub, self._lock)
         self.loops: dict[int, Reader] = {}
         """The event loops that read at times, by identity."""
         self._poll = select.poll()
@@ -90,7 +82,7 @@ class Connection:
     def hello(self, message: Hello) -> None:
         """Send the first message."""
         with self._lock:
-            self._write(self._side.hello(message))
+            self._outbox.send(self._side.hello(message))
 
     def stop(self) -> None:
         """Ask the plugin to end."""
@@ -98,7 +90,7 @@ class Connection:
             if self._stopped or self._ended is not None:
                 return
             self._stopped = True
-            self._write(self._side.stop())
+            self._outbox.send(self._side.stop())
 
     def call(
         self,
@@ -115,7 +107,7 @@ class Connection:
                 raise self._ended
             if self._stopped:
                 raise PluginCrashed("The plugin is being stopped.")
-            if len(self._calls) >= MOST_OPEN or len(self._unsent) > MOST_UNSENT:
+            if len(self._calls) >= MOST_OPEN or len(self._outbox) > MOST_UNSENT:
                 raise PluginFailed(
                     f"{len(self._calls)} calls wait for an answer already.",
                     hint="Wait for some of them before the next.",
@@ -124,14 +116,16 @@ class Connection:
             number, data = self._side.call(operation, params, chain.root, credit)
             pending = self._calls.open(number, chain, streams=streams)
             pending.listener = listener
-            self._write(data)
+            if listener is not None and self._reader is None:
+                self._let_hub_read()
+            self._outbox.send(data)
         return pending
 
     def cancel(self, pending: Pending) -> None:
         """Say that nobody waits for a call any more."""
         with self._lock:
             if self._ended is None:
-                self._write(self._side.cancel(pending.number))
+                self._outbox.send(self._side.cancel(pending.number))
 
     def take(self, pending: Pending) -> Any:
         """The next item of a stream that has one; asks for more in time."""
@@ -140,7 +134,7 @@ class Connection:
             pending.touch()
             pending.taken += 1
             if pending.taken % (WINDOW // 2) == 0 and self._ended is None:
-                self._write(self._side.credit(pending.number, WINDOW // 2))
+                self._outbox.send(self._side.credit(pending.number, WINDOW // 2))
         return item
 
     def answer(self, message: HostCall, result: HostResult) -> None:
@@ -148,7 +142,7 @@ class Connection:
         with self._lock:
             self._calls.resume(message.parent)
             if self._ended is None:
-                self._write(self._side.host_result(result))
+                self._outbox.send(self._side.host_result(result))
 
     # Waiting and reading
 
@@ -166,7 +160,7 @@ class Connection:
             if self._reader is not None or self._over:
                 return False
             self._reader = reader
-            self._hub.unwatch(self._socket.fileno())
+            self._stop_hub()
         self._look_after(reader)
         return True
 
@@ -185,8 +179,13 @@ class Connection:
             if self._reader != reader:
                 return
             self._reader = None
-            if not self._over:
-                self._hub.watch(self._socket.fileno(), self._readable)
+            if self._over:
+                return
+            if len(self._calls) or not isinstance(reader, int):
+                self._let_hub_read()
+            elif not self._lingers:
+                self._lingers = True
+                self._hub.later(LINGER, self._linger)
 
     def read(self, reader: Reader | None) -> bool:
         """Read what is there, for ``reader``; False if reading is not its business any more."""
@@ -226,10 +225,7 @@ class Connection:
         """Close everything and tell whoever waits that it ended with ``error``."""
         self.end(error)
         with self._receiving:
-            if self._writing >= 0:
-                self._hub.unwatch(self._writing)
-                os.close(self._writing)
-                self._writing = -1
+            self._outbox.close()
             self._close_socket()
         with self._lock:
             waiting = self._calls.drain()
@@ -256,13 +252,36 @@ class Connection:
         """The hub sees bytes."""
         self.read(None)
 
+    def _let_hub_read(self) -> None:
+        """From now on the hub reads (locked)."""
+        if not self._watched and not self._over:
+            self._watched = True
+            self._hub.watch(self._socket.fileno(), self._readable)
+
+    def _stop_hub(self) -> None:
+        """From now on the hub does not read (locked)."""
+        if self._watched:
+            self._watched = False
+            self._hub.unwatch(self._socket.fileno())
+
+    def _linger(self, led: int = -1) -> None:
+        """Let the hub read when no thread has called for a moment (hub)."""
+        with self._lock:
+            if self._led == led and self._reader is None:
+                self._lingers = False
+                self._let_hub_read()
+            elif not self._over:
+                led = self._led
+                self._hub.later(LINGER, lambda: self._linger(led))
+
     def _lead(self) -> bool:
         """Become the one who reads, if nobody does or the event loop of this very thread."""
         with self._lock:
             if self._over:
                 return False
+            self._led += 1
             if self._reader is None:
-                self._hub.unwatch(self._socket.fileno())
+                self._stop_hub()
             elif isinstance(self._reader, int) or not self._reader.here():
                 return False
             self._reader = threading.get_ident()
@@ -342,29 +361,6 @@ class Connection:
             self._hub.unwatch(self._socket.fileno())
         if first:
             self._broken(error)
-
-    def _write(self, data: bytes) -> None:
-        """Send now what the socket takes, leave the rest to the hub (locked)."""
-        if not self._unsent:
-            with suppress(BlockingIOError, OSError):
-                data = data[self._socket.send(data) :]
-        if data:
-            self._unsent += data
-            if self._writing < 0:
-                self._writing = os.dup(self._socket.fileno())
-            self._hub.watch(self._writing, self._writable, WRITE)
-
-    def _writable(self, _events: int) -> None:
-        """Send what is left to send."""
-        with self._lock:
-            try:
-                del self._unsent[: self._socket.send(self._unsent)]
-            except BlockingIOError:
-                return
-            except OSError:
-                self._unsent.clear()
-            if not self._unsent and self._writing >= 0:
-                self._hub.unwatch(self._writing)
 
 
 def _hand(pending: Pending, message: FromPlugin) -> None:
