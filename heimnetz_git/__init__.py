@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the same names again, for type checkers and editors
     from heimnetz_git.host.plugin import BasePlugin, Context, every, health, on, operation
     from heimnetz_git.host.report import StartReport
     from heimnetz_git.host.spec import LaunchSpec
+    from heimnetz_git.sdk.installed import installed_plugins
 
 __all__ = [
     "AccessDenied",
@@ -47,6 +48,7 @@ __all__ = [
     "StartReport",
     "every",
     "health",
+    "installed_plugins",
     "on",
     "operation",
 ]
@@ -61,6 +63,7 @@ _HOMES = {
     "StartReport": "heimnetz_git.host.report",
     "every": "heimnetz_git.host.plugin",
     "health": "heimnetz_git.host.plugin",
+    "installed_plugins": "heimnetz_git.sdk.installed",
     "on": "heimnetz_git.host.plugin",
     "operation": "heimnetz_git.host.plugin",
 }

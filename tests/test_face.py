@@ -26,6 +26,7 @@ FACE = [
     "StartReport",
     "every",
     "health",
+    "installed_plugins",
     "on",
     "operation",
 ]

@@ -217,6 +217,23 @@ def test_a_plugin_that_waits_for_its_first_call_is_started_by_it(run: Run, tmp_p
     assert plugins.call("lazy", "add") == 1
 
 
+def test_several_instances_of_one_plugin_live_side_by_side(run: Run, tmp_path: Path) -> None:
+    """Each with a process, data and a state of its own, called by NAME@INSTANCE."""
+    base = plugin(tmp_path, COUNTER)
+    specs = [
+        msgspec.structs.replace(base, instance=one, data=str(tmp_path / one))
+        for one in ("attic", "cellar")
+    ]
+    plugins = run(*specs)
+    plugins.start()
+    assert [plugins.call("probe@attic", "add") for _ in range(2)] == [1, 2]
+    assert plugins.call("probe@cellar", "add") == 1
+    plugins.stop(["probe@attic"])
+    assert plugins.running() == ("probe@cellar",)
+    with pytest.raises(PluginNotFound):
+        plugins.call("probe", "add")
+
+
 LISTENS = """
     def initialize(self, context):
         self.heard = []

@@ -1,41 +1,21 @@
-"""From what is installed to what the host starts: receipts become launch specifications."""
+"""What the commands start: an installed plugin with all that it uses, and what it may do now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from heimnetz_git.errors import InvalidFile, PluginNotFound
-from heimnetz_git.model.lock import Receipt
+from heimnetz_git.errors import PluginNotFound
 from heimnetz_git.model.permission import FilePermissions
-from heimnetz_git.storage.home import Home
+from heimnetz_git.sdk.installed import closure, spec_of
 
 if TYPE_CHECKING:
     from heimnetz_git.cli.session import Session
     from heimnetz_git.host.spec import LaunchSpec
 
 __all__ = ["closure", "launch_specs", "with_files"]
-
-
-def closure(name: str, receipts: Mapping[str, Receipt]) -> tuple[str, ...]:
-    """``name`` and all that it needs or can use, of what is installed; sorted."""
-    seen: set[str] = set()
-    queue = [name]
-    while queue:
-        current = queue.pop()
-        if current in seen or current not in receipts:
-            continue
-        seen.add(current)
-        queue.extend(_uses(receipts[current], receipts))
-    return tuple(sorted(seen))
-
-
-def _uses(receipt: Receipt, receipts: Mapping[str, Receipt]) -> tuple[str, ...]:
-    release = receipt.release
-    wanted = (*release.requires, *(name for name in release.optional if name in receipts))
-    return tuple(dict.fromkeys(wanted))
 
 
 def launch_specs(session: Session, name: str) -> tuple[LaunchSpec, ...]:
@@ -48,40 +28,7 @@ def launch_specs(session: Session, name: str) -> tuple[LaunchSpec, ...]:
                 hint=f"Install it: 'heimnetz-git install {needed}'.",
                 name=needed,
             )
-    return tuple(_spec(session.home, receipts[one], receipts) for one in closure(name, receipts))
-
-
-def _spec(home: Home, receipt: Receipt, receipts: Mapping[str, Receipt]) -> LaunchSpec:
-    from heimnetz_git.host.spec import LaunchSpec
-    from heimnetz_git.install.generations import import_paths
-
-    release = receipt.release
-    return LaunchSpec(
-        name=release.name,
-        version=release.version,
-        entry_point=receipt.entry_point,
-        paths=tuple(str(path) for path in import_paths(home, receipt)),
-        data=str(home.plugin_data(release.name)),
-        permissions=release.permissions,
-        limits=release.limits,
-        config=configuration(home, release.name),
-        requires=_uses(receipt, receipts),
-    )
-
-
-def configuration(home: Home, name: str) -> dict[str, Any]:
-    """The user's ``config/<plugin>.yaml`` as plain values; empty when there is none."""
-    path = home.plugin_config(name)
-    if not path.is_file():
-        return {}
-    from heimnetz_git.storage import yamlfile
-
-    found = yamlfile.parse(path.read_bytes(), str(path))
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise InvalidFile(f"{path} must be a mapping of settings.", file=str(path))
-    return found
+    return tuple(spec_of(session.home, receipts[one], receipts) for one in closure(name, receipts))
 
 
 def with_files(
