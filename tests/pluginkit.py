@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for one in found:
         for path in Path(f"/proc/{one}/task").glob("*/children"):
-            found += [int(word) for word in path.read_text().split()]
+            with suppress(OSError):  # a thread may end meanwhile
+                found += [int(word) for word in path.read_text().split()]
     return found
 
 

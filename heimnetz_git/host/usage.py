@@ -40,9 +40,9 @@ def family(pid: int) -> Iterator[int]:
             return
         current = waiting.pop()
         yield current
-        with suppress(OSError):
-            for task in Path(f"/proc/{current}/task").iterdir():
-                waiting += [int(word) for word in (task / "children").read_text().split()]
+        for path in Path(f"/proc/{current}/task").glob("*/children"):
+            with suppress(OSError):  # a thread may end meanwhile
+                waiting += [int(word) for word in path.read_text().split()]
 
 
 def _cpu(pid: int) -> float:
