@@ -16,12 +16,11 @@ from pathlib import Path
 
 __all__ = ["Group", "controllers"]
 
-WANTED = ("cpu", "memory", "pids")
+WANTED = ("memory", "pids")
 FILES = {
-    2: {"memory": "memory.max", "pids": "pids.max", "cpu": "cpu.max"},
-    1: {"memory": "memory.limit_in_bytes", "pids": "pids.max", "cpu": "cpu.cfs_quota_us"},
+    2: {"memory": "memory.max", "pids": "pids.max"},
+    1: {"memory": "memory.limit_in_bytes", "pids": "pids.max"},
 }
-PERIOD = 100_000  # microseconds
 GONE_WITHIN = 1.0
 
 
@@ -33,27 +32,34 @@ class Group:
         self._folders = {what: (version, path / name) for what, (version, path) in folders.items()}
 
     @classmethod
-    def make(cls, name: str, *, memory: int, processes: int, cpu: float) -> Group | None:
-        """A group with these limits, or None where there is no way to have one.
-
-        ``memory`` in bytes, ``cpu`` in cores.
-        """
+    def make(cls, name: str, *, memory: int, processes: int) -> Group | None:
+        """A group that may use so many bytes and processes, None where there is no way."""
+        _sweep()
         group = cls(_places(), f"heimnetz-{name}")
-        values = {"memory": str(memory), "pids": str(processes), "cpu": str(int(cpu * PERIOD))}
-        made = False
-        for what, (version, folder) in group._folders.items():
-            with suppress(OSError):
-                folder.mkdir(exist_ok=True)
-                text = values[what]
-                if what == "cpu" and version == 2:
-                    text = f"{text} {PERIOD}"
-                (folder / FILES[version][what]).write_text(text)
-                made = True
-        return group if made else None
+        made = [
+            group._set("memory", str(memory)),  # of this class
+            group._set("pids", str(processes)),
+        ]
+        return group if any(made) else None
+
+    def _set(self, what: str, value: str) -> bool:
+        """Set one bound, making the group if it is missing; was that possible?"""
+        if what not in self._folders:
+            return False
+        version, folder = self._folders[what]
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / FILES[version][what]).write_text(value)
+        except OSError:
+            return False
+        return True
 
     def add(self, pid: int) -> None:
         """Put a process, and all that it will start, into the group. Raises OSError."""
-        for folder in {folder for _version, folder in self._folders.values()}:
+        for version, folder in set(self._folders.values()):
+            with suppress(OSError):
+                if version == 1:
+                    folder.mkdir(exist_ok=True)
             if folder.is_dir():
                 (folder / "cgroup.procs").write_text(str(pid))
 
@@ -68,6 +74,17 @@ class Group:
                     waiting.discard(folder)
             if waiting:
                 time.sleep(0.01)
+
+
+@cache
+def _sweep() -> None:
+    """Take away, once, what hosts that were killed have left behind: ``heimnetz-HOST-PLUGIN``."""
+    for _version, folder in set(_places().values()):
+        for left in folder.glob("heimnetz-*-*"):
+            host = left.name.split("-")[1]
+            if host.isdigit() and not Path(f"/proc/{host}").exists():
+                with suppress(OSError):
+                    left.rmdir()
 
 
 @cache

@@ -26,6 +26,7 @@ from heimnetz_git.sandbox.netpolicy import Lookup, system_lookup
 from heimnetz_git.sandbox.online import VARIABLE
 from heimnetz_git.sandbox.profile import Profile, profile_of
 from heimnetz_git.sandbox.users import give, is_root, reachable
+from heimnetz_git.sandbox.warden import warden
 from heimnetz_git.sandbox.watch import descendants
 
 __all__ = ["Fork", "Launcher", "Mode", "Process", "end_tree", "find_sandbox", "interpreter"]
@@ -146,6 +147,19 @@ class Launcher:
             give(data, profile.confinement.uid)
         handed = (inherit,) if isinstance(inherit, int) else tuple(inherit)
         outputs = (output, output if errors is None else errors)
+        process = self._begin(profile, command, handed, outputs, fork)
+        warden().watch(process.pid, profile.data, profile.limits, outputs[1])
+        return process
+
+    def _begin(
+        self,
+        profile: Profile,
+        command: Sequence[str],
+        handed: tuple[int, ...],
+        outputs: tuple[int, int],
+        fork: Fork | None,
+    ) -> Process:
+        """The process, with a broker if it was granted what takes one."""
         if not profile.brokered:
             return self._spawn(profile, command, handed, outputs, {}, fork)
         broker = Broker(profile.granted, lookup=self._lookup, secrets=self._secrets)
