@@ -436,7 +436,14 @@ def test_every_rule_has_a_breach_and_a_page() -> None:
     elsewhere |= {"signature-required"} | CHOSEN.keys()
     assert codes - {rule for _, rule, _ in BREACHES} == elsewhere, CHOSEN
     assert all(rule.__doc__ and len(rule.__doc__) > 40 for rule in rules)
-    helpers = {"versions_of", "versions_in", "wheels_of", "is_bounded", "gained_permissions"}
+    helpers = {
+        "versions_of",
+        "versions_in",
+        "wheels_of",
+        "is_bounded",
+        "gained_permissions",
+        "opened",
+    }
     modules = (
         law_facts, law_name, law_needs, law_promises, law_release, law_scope, law_signature
     )  # fmt: skip

@@ -8,13 +8,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from heimnetz_git.errors import InvalidFile, printable
+from heimnetz_git.errors import HeimnetzError, InvalidFile, printable
 from heimnetz_git.model.finding import Finding, Location, Problem, Severity
 from heimnetz_git.model.layout import PathKind, classify, plugin_path
 from heimnetz_git.model.registry import PluginEntry, Policy, RegistryInfo
 from heimnetz_git.model.release import Artifact, Release
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.storage.repo import Change, Entry, Repository
+from heimnetz_git.storage.wheelfile import Wheel
 
 __all__ = ["Actor", "Case", "Placed", "finding", "of_problem"]
 
@@ -84,6 +85,11 @@ class Case:
     dependents: Callable[[str], frozenset[str]] | None = None
     at: int = LATEST
     rebuilt: Mapping[str, bool] = field(default_factory=lambda: NONE_REBUILT)
+
+    @cached_property
+    def wheels(self) -> dict[tuple[str, str], Wheel | HeimnetzError]:
+        """Wheels that a rule has opened, by digest and file name, or why they cannot be."""
+        return {}
 
     @cached_property
     def placed(self) -> tuple[Placed, ...]:

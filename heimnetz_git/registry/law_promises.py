@@ -14,9 +14,8 @@ from heimnetz_git.registry import index
 from heimnetz_git.registry.law_case import Case, finding
 from heimnetz_git.registry.law_facts import versions_in
 from heimnetz_git.registry.law_needs import is_bounded
-from heimnetz_git.registry.law_release import wheels_of
+from heimnetz_git.registry.law_release import opened, wheels_of
 from heimnetz_git.storage.repo import Repository
-from heimnetz_git.storage.wheelfile import open_wheel
 
 __all__ = [
     "gained_permissions",
@@ -65,7 +64,7 @@ def license_file_missing(case: Case) -> Iterator[Finding]:
     """
     for path, artifact, data in wheels_of(case):
         try:
-            wheel = open_wheel(data, file=artifact.file)
+            wheel = opened(case, artifact, data)
         except HeimnetzError:
             continue  # another rule speaks of it
         named = [f"{wheel.dist_info}/licenses/{one}" for one in wheel.metadata.license_files or ()]

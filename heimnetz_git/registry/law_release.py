@@ -17,13 +17,14 @@ from heimnetz_git.model.version import parse_version
 from heimnetz_git.registry.law_case import Case, finding, of_problem
 from heimnetz_git.registry.manifest import release_of
 from heimnetz_git.storage import yamlfile
-from heimnetz_git.storage.wheelfile import open_wheel
+from heimnetz_git.storage.wheelfile import Wheel, open_wheel
 
 __all__ = [
     "artifact_missing",
     "artifact_place",
     "artifact_unnamed",
     "license_not_allowed",
+    "opened",
     "release_canonical",
     "release_differs",
     "release_misplaced",
@@ -155,7 +156,7 @@ def release_differs(case: Case) -> Iterator[Finding]:
             data = _wheel(case, artifact)
             if data is None:
                 continue
-            told = release_of(open_wheel(data, file=artifact.file), artifact, release.source)
+            told = release_of(opened(case, artifact, data), artifact, release.source)
         except HeimnetzError as error:
             for problem in error.problems or ():
                 yield finding("release-differs", place, f"{problem.path} {problem.message}".strip())
@@ -166,6 +167,20 @@ def release_differs(case: Case) -> Iterator[Finding]:
         for field in _differing(told, release):
             said = f"'{field}' is not what the wheel says."
             yield finding("release-differs", _path(case), said, severity=Severity.CRITICAL)
+
+
+def opened(case: Case, artifact: Artifact, data: bytes) -> Wheel:
+    """A wheel of the release, opened once for all rules. Raises WheelRejected."""
+    key = (artifact.sha256, artifact.file)
+    if key not in case.wheels:
+        try:
+            case.wheels[key] = open_wheel(data, file=artifact.file)
+        except HeimnetzError as error:
+            case.wheels[key] = error
+    found = case.wheels[key]
+    if isinstance(found, HeimnetzError):
+        raise found
+    return found
 
 
 def wheels_of(case: Case) -> Iterator[tuple[str, Artifact, bytes]]:

@@ -124,8 +124,12 @@ def path_collision(repo: Repository, head: str, folder: str) -> Iterator[Finding
     On many systems they are one file, and which of both it is depends on chance. Looks into each
     folder that has a change in or below it.
     """
+    names = repo.names(head, folder)
+    whole = "".join(names)
+    if whole.isascii() and whole == whole.lower():
+        return  # what a tree tells apart, every system does
     folded: dict[str, str] = {}
-    for name in repo.names(head, folder):
+    for name in names:
         twin = folded.setdefault(_folded(name), name)
         if twin != name:
             path = f"{folder}/{name}" if folder else name

@@ -150,7 +150,8 @@ class Repository:
         node = repo_trees.find(self.objects.rows, tree, folder)
         if node is None or node.mode != repo_trees.FOLDER:
             return ()
-        return tuple(self.objects.tree(node.oid))
+        rows = self.objects.rows(node.oid)
+        return tuple([name.decode("utf-8", "surrogateescape") for _, name, _ in rows])
 
     def diff(self, old_tree: str | None, new_tree: str | None) -> Iterator[Change]:
         """What differs between two trees, sorted by path; its cost follows the difference."""
