@@ -206,7 +206,10 @@ def _label_name(walk: _Walk, atoms: Atoms, node: ast.expr, scope: Scope) -> None
         elif isinstance(atom, Ref) and atom.name == "__file__":
             walk.label("package", "__file__", node, scope)
         elif (
-            isinstance(atom, Ref) and atom.name.endswith(".__file__") and atom.name.count(".") == 1
+            isinstance(atom, Ref)
+            and atom.name.endswith(".__file__")
+            and atom.name.count(".") == 1
+            and not atom.name.startswith("__main__")
         ):
             walk.label("loaded", atom.name, node, scope)
         elif isinstance(atom, Ref) and atom.name in SOURCES:

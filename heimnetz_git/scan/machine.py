@@ -38,7 +38,7 @@ MOST_BINDINGS = 24
 MOST_CALLERS = 12
 DEEPEST = 90
 FUEL = 240_000  # steps on plain data for one module
-STEPS = 3_000_000  # all steps for one module
+STEPS = 1_500_000  # all steps for one module
 Frame = dict[str, Atoms]
 Handler = Callable[["Machine", Any, Scope], Atoms]
 

@@ -24,7 +24,8 @@ __all__ = ["Event", "Program"]
 MOST_LAYERS = 48
 MOST_IN_DEPTH = 40  # modules of a program that is gone through with replays everywhere
 _HANDLERS = {**HANDLERS, **LOOPS, ast.Call: called}
-_HOT = frozenset({"exec", "eval", "compile", "__import__", "getattr", "globals", "chr", "vars"})
+_MAKING = frozenset({"exec", "eval", "compile", "__import__", "chr"})  # code, of texts
+_HOT = _MAKING | {"getattr", "globals", "vars"}
 _ACTING = frozenset(name.rpartition(".")[2] for name in BY_NAME)
 # Words of too many other things: handed over, they are looked at when they are imported.
 _COMMON = frozenset(
@@ -138,7 +139,7 @@ class Program:
         queue = deque(self.modules)
         while queue:
             module = queue.popleft()
-            self.machine.refuel(hot=self.small or _is_hot(module))
+            self.machine.refuel(hot=self.small or _is_hot(module, _MAKING))
             first = len(self.events)
             for site in self._sites(module):
                 for function in self.machine.value(site.node.func, site.scope):
@@ -272,10 +273,10 @@ class Program:
         ]  # fmt: skip
 
 
-def _is_hot(module: Module) -> bool:
+def _is_hot(module: Module, words: frozenset[str] = _HOT) -> bool:
     """Whether a module makes code, or reaches names by text."""
     return module.depth > 0 or any(
-        site.word in _HOT and site.node.func.__class__ is ast.Name for site in module.calls
+        site.word in words and site.node.func.__class__ is ast.Name for site in module.calls
     )
 
 

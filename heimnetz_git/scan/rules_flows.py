@@ -9,7 +9,7 @@ from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity, Step
 from heimnetz_git.scan.apis import BY_NAME, Kind
 from heimnetz_git.scan.atoms import Argument
-from heimnetz_git.scan.capabilities import commands, target_of
+from heimnetz_git.scan.capabilities import commands, kinds_of, target_of
 from heimnetz_git.scan.flows import Flow, Origin, flow_into, texts_in
 from heimnetz_git.scan.program import Event
 from heimnetz_git.scan.signs import (
@@ -63,7 +63,7 @@ def exfiltration(submission: Submission) -> Iterator[Finding]:
     by its user, such as a backup. Send only what the user sees and agrees to.
     """
     for event in _sends(submission):
-        flow = flow_into(submission.program, _payload(event))
+        flow = flow_into(submission.program, _payload(submission, event))
         origin, words = _taken(submission, event, flow)
         if origin is not None:
             target = _target(submission, event)
@@ -101,9 +101,14 @@ _OPENS = re.compile(
 )
 
 
-def _payload(event: Event) -> Iterator[Argument]:
-    """The arguments that travel; not those that say how."""
-    yield from event.args
+def _payload(submission: Submission, event: Event) -> Iterator[Argument]:
+    """The arguments that travel; not those that say how, nor an address that is configured."""
+    for index, argument in enumerate(event.args):
+        is_address = any(it.place == str(index) for it in BY_NAME.get(event.api, ()))
+        if not is_address or Kind.RUN in kinds_of(submission.program, event):
+            yield argument
+        elif any("://" in text for text in texts_in(submission.program, [argument])):
+            yield argument  # the host is fixed in the code: what stands behind it travels
     for word, argument in event.keywords.items():
         if word not in _MANNERS:
             yield argument

@@ -83,7 +83,12 @@ def triggered_payload(submission: Submission) -> Iterator[Finding]:
         )
         guards = _guards(submission, event) if grave else ()
         for guard, scope in guards:
-            labels = flow_into(submission.program, [(guard.test, scope)]).labels()
+            flow = flow_into(submission.program, [(guard.test, scope)])
+            labels = {
+                one.label
+                for one in flow.origins
+                if submission.certainty(one, event) is Severity.HIGH
+            }
             fixed = any(_is_date(node) for node in ast.walk(guard.test)) or _dates_behind(
                 guard, scope
             )

@@ -18,7 +18,7 @@ from heimnetz_git.scan.signs import (
     PERSISTENT_COMMAND,
 )
 from heimnetz_git.scan.submission import Submission, found
-from heimnetz_git.scan.tables import Scope, text_of
+from heimnetz_git.scan.tables import Binding, Scope, text_of, word_of
 
 __all__ = ["host_tampering", "module_has", "persistence", "spying"]
 
@@ -248,6 +248,22 @@ def _other_package(submission: Submission, event: Event) -> Iterator[Finding]:
 _OWN = frozenset({"param", "iter", "def", "class", "opaque", "rest", "default"})
 
 
+_IMPORTING = frozenset(
+    {"__import__", "import_module", "get", "getattr", "__getitem__", "reload", "vars", "globals",
+     "load_module", "getmodule", "_getframe", "next", "pop", "__getattribute__", "eval", ""}
+)  # fmt: skip
+
+
+def _may_give_module(binding: Binding) -> bool:
+    """Whether a value may be a module: what most calls give is not."""
+    if binding.how == "value" and isinstance(binding.what, ast.Call):
+        return word_of(binding.what.func) in _IMPORTING
+    return not (binding.how == "value" and isinstance(binding.what, _PLAIN))
+
+
+_PLAIN = (ast.Constant, ast.List, ast.Dict, ast.Tuple, ast.JoinedStr, ast.BinOp, ast.ListComp)
+
+
 def _may_be_module(base: ast.expr, scope: Scope) -> bool:
     """Whether an expression may be a module from outside, told from its first name."""
     while isinstance(base, ast.Attribute):
@@ -260,7 +276,7 @@ def _may_be_module(base: ast.expr, scope: Scope) -> bool:
     while at is not None:
         bindings = at.names.get(base.id)
         if bindings is not None:
-            return any(one.how not in _OWN for one in bindings)
+            return any(one.how not in _OWN and _may_give_module(one) for one in bindings)
         at = at.parent
     return True
 

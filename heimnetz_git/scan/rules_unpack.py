@@ -128,8 +128,8 @@ def _hiding(submission: Submission, event: Event, flow: Flow) -> Origin | None:
     origin = flow.first("decoded", "image")
     if origin is None and submission.is_small:
         origin = flow.first("letters")
-    if origin is None and event.api in ("exec", "eval"):
-        origin = flow.first("variable")
+    if origin is None and event.api in ("exec", "eval") and flow.labels() == {"variable"}:
+        origin = flow.first("variable") if submission.is_small else None
     if origin is None and event.api.startswith(("marshal.", "exec")):
         origin = flow.first("metadata")
     return origin
