@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from heimnetz_git.errors import CorruptRepository, InvalidName, RemoteRefused, printable
+from heimnetz_git.errors import CorruptRepository, RemoteRefused
 from heimnetz_git.model.report import SILENT, Reporter
 from heimnetz_git.storage import (
     repo_copy,
@@ -68,7 +68,7 @@ class Repository:
 
     def branch(self, name: str) -> str | None:
         """The commit that a branch points to, None when there is no such branch."""
-        return repo_refs.read(self.path, _ref(name))
+        return repo_refs.read(self.path, repo_refs.checked(name))
 
     def branches(self, prefix: str = "") -> dict[str, str]:
         """Branches whose names begin with ``prefix`` -> commit, sorted by name."""
@@ -196,11 +196,11 @@ class Repository:
         """
         if new not in self.objects:
             raise CorruptRepository(f"The object {new} is missing from {self.path}.", oid=new)
-        return repo_refs.swap(self.path, _ref(name), new, expect=expect)
+        return repo_refs.swap(self.path, repo_refs.checked(name), new, expect=expect)
 
     def delete_branch(self, name: str, *, expect: str | None = None) -> bool:
         """Remove a branch, if it points to ``expect`` when that is given; else False."""
-        return repo_refs.remove(self.path, _ref(name), expect=expect)
+        return repo_refs.remove(self.path, repo_refs.checked(name), expect=expect)
 
     def forget(self, before: str | None, after: str) -> None:
         """Take back that a fetch brought ``after``: the next one asks for it again.
@@ -344,13 +344,6 @@ def remote_heads(url: str, *, prefix: str = "", timeout: float = TIMEOUT) -> dic
         return repo_transfer.network_heads(url, prefix, timeout)
     with Repository.open(folder) as repo:
         return repo.branches(prefix)
-
-
-def _ref(name: str) -> str:
-    ref = name if name.startswith("refs/") else HEADS + name
-    if not repo_refs.is_ref(ref):
-        raise InvalidName(f"{printable(name)!r} is not a name for a branch.", name=printable(name))
-    return ref
 
 
 def _node(value: bytes | Entry | None, save: Callable[[str, bytes], str]) -> Node | None:

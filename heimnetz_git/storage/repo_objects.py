@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from heimnetz_git.errors import CorruptRepository, DiskFull, StorageError, printable
-from heimnetz_git.storage.packentry import DEFAULT_LIMITS, entry_start
+from heimnetz_git.storage.packentry import entry_start
 from heimnetz_git.storage.packfile import PackFile
 from heimnetz_git.storage.packindex import Indexed, OnObject, index_pack
+from heimnetz_git.storage.repo_files import borrowed_from, indexes, read_loose
 from heimnetz_git.storage.repo_trees import BLOB, Entry, Row, Tree, named, rows
 
 __all__ = ["MOST_LOOSE", "AtHand", "Commit", "Objects", "object_id", "read_commit", "writing"]
@@ -87,7 +88,7 @@ class Objects:
             found: list[Path] = []
             todo = [self.folder]
             while todo:
-                for other in _borrowed_from(todo.pop()):
+                for other in borrowed_from(todo.pop()):
                     if other not in found and len(found) < MOST_ALTERNATES:
                         found.append(other)
                         todo.append(other)
@@ -112,7 +113,7 @@ class Objects:
             raise CorruptRepository(
                 f"The object {printable(oid)} is missing from {self.folder}.", oid=printable(oid)
             )
-        kind, data = _read_loose(path, oid)
+        kind, data = read_loose(path, oid)
         if object_id(kind, data) != oid:
             raise CorruptRepository(f"The object {oid} does not hold what its id says.", oid=oid)
         return kind, data
@@ -127,7 +128,7 @@ class Objects:
     def _new_packs(self) -> Iterator[PackFile]:
         self._vanished = False
         for folder in (self.folder, *self.alternates()):
-            for index in _indexes(folder / "pack"):
+            for index in indexes(folder / "pack"):
                 if index in self._packs:
                     continue
                 try:
@@ -228,7 +229,7 @@ class Objects:
         """
         left = set(oids)
         for folder in (self.folder, *self.alternates()):
-            for index in _indexes(folder / "pack"):
+            for index in indexes(folder / "pack"):
                 found = []
                 for oid, kind, data in _in_pack(index, left):
                     if kind != "blob":
@@ -288,45 +289,6 @@ class Objects:
     def _lent(self, oid: str) -> tuple[str, bytes] | None:
         """What a thin pack may lean on."""
         return self.raw(oid) if oid in self else None
-
-
-def _indexes(folder: Path) -> list[Path]:
-    """The indexes of the packs in a folder; none when there is no such folder."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 # this is asked for each object that is not here
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [
-        folder / name
-        for name in sorted(names)
-        if name.startswith("pack-") and name.endswith(".idx")
-    ]
-
-
-def _borrowed_from(folder: Path) -> Iterator[Path]:
-    """The object folders named in ``info/alternates`` of this one."""
-    try:
-        lines = (folder / "info" / "alternates").read_text("utf-8", "surrogateescape").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for line in lines:
-        if line and not line.startswith("#"):
-            yield Path(os.path.normpath(folder / line))
-
-
-def _read_loose(path: Path, oid: str) -> tuple[str, bytes]:
-    """The kind and bytes in a file that holds one object, not checked against its id."""
-    try:
-        stream = zlib.decompressobj()
-        data = stream.decompress(path.read_bytes(), DEFAULT_LIMITS.largest)
-        head, _, body = data.partition(b"\0")
-        kind, _, size = head.decode("ascii").partition(" ")
-        if not stream.eof or kind not in NUMBERS or int(size) != len(body):
-            raise ValueError("it is cut off, too long or of no known kind")
-    except (OSError, ValueError, zlib.error) as error:
-        said = printable(f"{type(error).__name__}: {error}")
-        raise CorruptRepository(f"The object {oid} cannot be read ({said}).", oid=oid) from error
-    return kind, body
 
 
 def _in_pack(index: Path, oids: Iterable[str]) -> Iterator[tuple[str, str, bytes]]:

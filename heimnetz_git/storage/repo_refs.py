@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from heimnetz_git.errors import CorruptRepository, StorageError, printable
+from heimnetz_git.errors import CorruptRepository, InvalidName, StorageError, printable
 from heimnetz_git.storage.repo_objects import writing
 
 __all__ = [
     "HEADS",
     "branches_of",
+    "checked",
     "is_ref",
     "named",
     "read",
@@ -58,6 +59,14 @@ def branches_of(refs: Mapping[bytes, bytes], prefix: str = "") -> dict[str, str]
 def whole(name: str) -> str:
     """A branch's name as a ref; one that is a ref already stays."""
     return name if name.startswith("refs/") else HEADS + name
+
+
+def checked(name: str) -> str:
+    """The same of a name that may be one. Raises InvalidName."""
+    ref = whole(name)
+    if not is_ref(ref):
+        raise InvalidName(f"{printable(name)!r} is not a name for a branch.", name=printable(name))
+    return ref
 
 
 def named(refs: Mapping[bytes, bytes], names: Iterable[str]) -> dict[str, str]:
