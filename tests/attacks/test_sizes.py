@@ -11,12 +11,24 @@ from heimnetz_git.errors import SubmissionRefused
 from heimnetz_git.model.layout import POLICY, plugin_path, signature_path
 from heimnetz_git.model.names import shard
 from heimnetz_git.model.registry import Owner, Policy
+from heimnetz_git.model.release import Artifact
 from heimnetz_git.registry.request_receive import receive
+from heimnetz_git.registry.submission_merge import merge_ready
 from heimnetz_git.storage import yamlfile
 from heimnetz_git.trust.signatures import sign
-from tests.attacks.kit import EVE_KEY, LATER, Siege
+from tests.attacks.kit import ADA_KEY, EVE_KEY, LATER, MAX, Siege
 from tests.gitkit import WHEN, hostile_tree, nested
-from tests.test_registry_law import BREACHES, CLOCK, NEW, WHEEL, Bench, Files, Make, entry
+from tests.test_registry_law import (
+    BREACHES,
+    CLOCK,
+    NEW,
+    WHEEL,
+    Bench,
+    Files,
+    Make,
+    entry,
+    with_artifact,
+)
 
 FOLDER = f"plugins/{shard(CLOCK)}/{CLOCK}"
 
@@ -126,3 +138,21 @@ def test_a_stranger_whom_the_server_knows_passes_no_hook(
     """Another's plugin is another's, in every way that it can be changed."""
     assert WHEN < LATER
     assert rule in through_the_hook(siege, siege.head(make(siege.bench)), "eve")
+
+
+def test_a_rule_s_own_fault_refuses_one_and_keeps_the_others(siege: Siege) -> None:
+    """Whatever fails while one submission is judged, the rest of the batch is merged."""
+    url = "https://example.invalid/clock-1.1.0-py3-none-any.whl"
+    away: Files = {NEW: with_artifact(siege.bench, path="", url=url)}
+    bad = siege.push(siege.head(away, key=ADA_KEY))
+    other = siege.bench.release("sundial", "1.0.0")
+    siege.push(siege.head(other), "submit/sundial/1.0.0", by="ada")
+
+    def broken(_: Artifact) -> bytes:
+        raise ZeroDivisionError
+
+    swept = merge_ready(siege.repo, when=LATER, author=MAX, wheel_of=broken)
+    assert [one.name for one in swept.merged] == ["sundial"]
+    (waits,) = swept.waiting
+    assert (waits.submission.branch, waits.why) == (bad, "refused")
+    assert "rule-failed" in {one.rule for one in waits.findings}
