@@ -191,6 +191,7 @@ def destruction(submission: Submission) -> Iterator[Finding]:
                 f"shutil.rmtree() removes {text}.",
                 capability=Kind.WRITE,
             )
+    yield from _swept(submission)
     walks = {
         event.file
         for event in program.calls(
@@ -208,6 +209,21 @@ def destruction(submission: Submission) -> Iterator[Finding]:
                     "Files are walked through, encrypted and written back.",
                     capability=Kind.WRITE,
                 )
+
+
+def _swept(submission: Submission) -> Iterator[Finding]:
+    """Every file below a folder that holds everything is removed."""
+    for event in submission.program.calls(*_REMOVERS):
+        swept = (one.detail for one in submission.flow(event).origins if one.label == "file")
+        whole = next((one for one in swept if one.rstrip("*") in _WHOLE), "")
+        if whole:
+            yield found(
+                destruction,
+                Severity.HIGH,
+                event.location,
+                f"{event.api}() removes what is below {printable(whole)}.",
+                capability=Kind.WRITE,
+            )
 
 
 # Folders that hold everything.

@@ -148,6 +148,9 @@ def _taken(submission: Submission, event: Event, flow: Flow) -> tuple[Origin | N
         elif origin.label in _NAMED and _is_fixed(submission, event, origin.label):
             return origin, f"{_NAMED[origin.label]} ({printable(origin.detail)})"
     labels = flow.labels()
+    fact = flow.first("host", "user")
+    if fact is not None and event.scope.is_import_time and _is_odd(submission, event):
+        return fact, "a fact about the machine"
     facts = {one.detail for one in flow.origins if one.label in ("host", "user")}
     if {"host", "user"} <= labels and len(facts) > 1:
         target = _target(submission, event)
@@ -193,10 +196,14 @@ def _is_fixed(submission: Submission, event: Event, label: str) -> bool:
     """Whether a request goes to a public place that its author chose; of passwords, an odd one."""
     if not is_public_host(_target(submission, event)):
         return bool(HOOK_HOST.search(_text(submission, event)))
-    if label != "login":
-        return True
+    return label != "login" or _is_odd(submission, event)
+
+
+def _is_odd(submission: Submission, event: Event) -> bool:
+    """Whether a request goes to a bare address, or to a host that nobody answers for."""
     text = _text(submission, event)
-    return any(one.search(text) for one in (_ADDRESS, _FREE_HOST, HOOK_HOST, DROP_HOST))
+    address = _ADDRESS.search(text) is not None and is_public_host(_target(submission, event))
+    return address or any(one.search(text) for one in (_FREE_HOST, HOOK_HOST, DROP_HOST))
 
 
 def _granted(submission: Submission) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from heimnetz_git.scan.atoms import (
     Argument,
     Code,
     Known,
+    Ref,
 )
 from heimnetz_git.scan.capabilities import commands
 from heimnetz_git.scan.flows import Flow, Origin, flow_into, texts_in
@@ -243,6 +244,10 @@ def _written_from_network(submission: Submission) -> Iterator[tuple[object, Even
         if event.api in ("urllib.request.urlretrieve", "wget.download"):
             target = event.argument(1, "filename") or event.argument(1, "out")
             paths = [target] if target else []
+        elif event.api in _UNPACKERS:
+            paths = _unpacked(submission, event)
+        elif event.api == "shutil.copyfileobj":
+            paths = _copied(submission, event)
         elif event.api in _SAVERS:
             if "network" not in submission.flow(event).labels() or _is_template(program, event):
                 continue
@@ -262,6 +267,27 @@ def _is_template(program: Program, event: Event) -> bool:
     """Whether what is written is the code's own text with a few parts filled in."""
     known = program.text(event.argument(-1)).replace(HOLE, "")
     return len(known) > SHORT
+
+
+_UNPACKERS = frozenset({"zipfile.ZipFile().extractall", "zipfile.ZipFile().extract",
+                        "tarfile.open().extractall", "shutil.unpack_archive"})  # fmt: skip
+
+
+def _unpacked(submission: Submission, event: Event) -> list[Argument]:
+    """Where an archive is unpacked to, if it was downloaded."""
+    made = event.ref.made
+    sources = [(one, made[1]) for one in made[0].args] if made else list(event.args[:1])
+    target = event.argument(1 if event.api.startswith("shutil") else 0, "path")
+    from_network = "network" in flow_into(submission.program, sources).labels()
+    return [target] if target is not None and from_network else []
+
+
+def _copied(submission: Submission, event: Event) -> list[Argument]:
+    """The path of the file into which a response is copied."""
+    if "network" not in flow_into(submission.program, event.args[:1]).labels():
+        return []
+    made = [one.made for one in submission.program.value(event.argument(1)) if isinstance(one, Ref)]
+    return [(one[0].args[0], one[1]) for one in made if one is not None and one[0].args]
 
 
 _SAVERS = frozenset(
