@@ -262,6 +262,34 @@ def test_a_connection_that_breaks_off_says_so(home: Home, remote: Repository) ->
         sync.add(home, "acme", at(address))
 
 
+LOADED = """
+import sys
+from pathlib import Path
+from heimnetz_git.model.config import IndexSettings
+from heimnetz_git.registry import sync
+from heimnetz_git.storage.home import Home
+
+sync.update(Home(Path(sys.argv[1])), "acme", IndexSettings(url=sys.argv[2]))
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_a_sync_loads_what_it_needs(home: Home, remote: Repository) -> None:
+    """No library for Git, HTTP or YAML, at first and later; with nothing new hardly anything."""
+
+    def loaded() -> set[str]:
+        words = [sys.executable, "-c", LOADED, str(home.root), at(address).url]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+        return set(done.stdout.split())
+
+    with http_server(remote.path.parent) as address:
+        for _ in range(2):
+            assert not loaded() & {"dulwich", "urllib3", "ruamel", "jinja2", "rich", "click"}
+            put(remote, MORE, when=WHEN + 2)
+        loaded()
+        assert not loaded() & {"dulwich", "urllib3", "ruamel", "packaging", "resolvelib"}
+
+
 VICTIM = """
 import os, signal, sys
 from pathlib import Path
