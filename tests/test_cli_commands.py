@@ -65,6 +65,7 @@ DOCUMENTS = {
     "validate": "validate dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "test": "test project",
+    "dev": "dev project",
     "build": "build project",
     "quality": "quality project",
     "compare": "compare dist/lamp-2.0.0-py3-none-any.whl",

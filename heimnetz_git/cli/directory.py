@@ -93,6 +93,7 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("scan", "author", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
     Entry("test", "scaffold", "test", "Run a plugin's tests, in its real sandbox.", WRITE),
+    Entry("dev", "dev", "dev", "Run the plugin you are writing, and reload it on change.", WRITE),
     Entry("build", "author", "build", "Build a plugin's wheel, reproducibly.", WRITE),
     Entry(
         "compare",

@@ -29,9 +29,9 @@ MANIFEST = "plugin.yaml"
 # What tools leave behind in a project; none of it is the author's source.
 SKIPPED = frozenset(
     {
-        ".eggs", ".git", ".hg", ".hypothesis", ".idea", ".mypy_cache", ".nox", ".pytest_cache",
-        ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__", "build", "dist",
-        "node_modules", "venv",
+        ".eggs", ".git", ".heimnetz-dev", ".hg", ".hypothesis", ".idea", ".mypy_cache", ".nox",
+        ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__", "build",
+        "dist", "node_modules", "venv",
     }
 )  # fmt: skip
 MOST_FILES = 20_000
