@@ -18,8 +18,7 @@ PROMISES: dict[Level, str] = {
     "minimal": "A crash, a leak or a hang stays the plugin's own. No defence against malice.",
     "standard": "Files, network, programs and other processes beyond the grants are out of reach.",
     "strict": "And the machine is not to be seen: its files, processes, names and times.",
-    "maximum": "And only the system calls on a list, no code that is not in a file that it came"
-    " with, and a quota on its disk.",
+    "maximum": "And only the system calls on a list, and no code but what came in a file.",
 }
 
 
