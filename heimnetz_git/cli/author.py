@@ -1,4 +1,4 @@
-"""Commands of the author: validate, scan, build, schema."""
+"""Commands of the author: validate, build, schema."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.words import count, finding_lines
 from heimnetz_git.errors import UsageError, printable
 from heimnetz_git.model.finding import Finding, Severity
-from heimnetz_git.storage.home import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from heimnetz_git.sdk.fixes import Mend
 
-__all__ = ["build", "scan", "schema", "validate"]
+__all__ = ["build", "schema", "validate"]
 
 LEVELS = tuple(severity.value for severity in Severity)
 NEVER = "never"
@@ -71,46 +70,6 @@ def mended(project: Path) -> Sequence[Mend]:
     if not project.is_dir():
         raise UsageError("Only a project can be mended; a wheel is what it is.")
     return fix(project)
-
-
-@command(
-    examples=(
-        "scan",
-        "scan dist/wake_on_lan-1.0.0-py3-none-any.whl",
-        "scan . --sarif scan.sarif --json",
-    )
-)
-@click.argument("path", default=".", type=click.Path())
-@click.option("--sarif", metavar="FILE", help="Also write the report there, as SARIF 2.1.0.")
-@click.option("--markdown", metavar="FILE", help="Also write the report there, as Markdown.")
-@fail_on("high")
-def scan(
-    session: Session, path: str, fail_on: str, sarif: str | None, markdown: str | None
-) -> Answer:
-    """Show what a plugin's code can do and what is risky.
-
-    PATH is a wheel, a project's folder, or any folder or module. What a plugin can do is held
-    against the permissions that it declares. The code is read, never run.
-    """
-    from heimnetz_git.sdk.scanning import scan_path
-
-    place = session.existing(path)
-    report = scan_path(place)
-    if sarif or markdown:
-        from heimnetz_git.scan import sarif as forms
-    if sarif:
-        log = json.dumps(forms.sarif(report), indent=1, ensure_ascii=False)
-        write_atomic(session.path(sarif), log.encode())
-    if markdown:
-        write_atomic(session.path(markdown), forms.markdown(report, path).encode())
-    said = findings_answer(report.findings, fail_on, path, sources(place))
-    can = sorted({f"{one.kind.value} {one.target}".strip() for one in report.capabilities})
-    lines = [
-        *said.lines,
-        f"It can: {printable(', '.join(can), longest=2000) or 'only compute'}.",
-        f"Score: {report.score} of 100 ({report.grade}). Verdict: {report.verdict}.",
-    ]
-    return Answer({**said.data, **report.document()}, lines, exit_code=said.exit_code)
 
 
 @command(examples=("build", "build plugins/wake-on-lan --out dist"))

@@ -91,7 +91,7 @@ COMMANDS: tuple[Entry, ...] = (
         "Show a plugin's quality tier, and what the next one asks for.",
         WRITE,
     ),
-    Entry("scan", "author", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
+    Entry("scan", "scanning", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
     Entry("test", "scaffold", "test", "Run a plugin's tests, in its real sandbox.", WRITE),
     Entry("dev", "dev", "dev", "Run the plugin you are writing, and reload it on change.", WRITE),
     Entry("build", "author", "build", "Build a plugin's wheel, reproducibly.", WRITE),

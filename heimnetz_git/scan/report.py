@@ -11,9 +11,21 @@ import msgspec
 from heimnetz_git.model.finding import Finding, Severity
 from heimnetz_git.scan.capabilities import Capability
 
-__all__ = ["Reason", "Report", "Verdict", "fingerprinted", "ranked", "verdict_of"]
+__all__ = [
+    "SCANNER_FAILED",
+    "Reason",
+    "Report",
+    "Status",
+    "Verdict",
+    "fingerprinted",
+    "ranked",
+    "verdict_of",
+]
 
 Verdict = Literal["accept", "review", "reject"]
+Status = Literal["not_scanned", "scanning", "passed", "warning", "failed", "error"]
+SCANNER_FAILED = "scanner-failed"
+_STATUS: dict[Verdict, Status] = {"accept": "passed", "review": "warning", "reject": "failed"}
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 # Rules on code that is careless or unusual rather than out to harm. By themselves they do not send
 # a package to a person, unless it was to be held to declared permissions.
@@ -50,6 +62,16 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     def verdict(self) -> Verdict:
         """What a registry should do with the submission."""
         return verdict_of(self.findings, held=self.held)
+
+    @property
+    def status(self) -> Status:
+        """``passed``, ``warning`` or ``failed`` by the verdict; ``error`` if a scanner failed.
+
+        A registry says ``not_scanned`` and ``scanning`` of what has no report yet.
+        """
+        if any(finding.rule == SCANNER_FAILED for finding in self.findings):
+            return "error"
+        return _STATUS[self.verdict]
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -100,6 +122,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
             "score": self.score,
             "grade": self.grade,
             "verdict": self.verdict,
+            "status": self.status,
             "reasons": [msgspec.to_builtins(reason) for reason in self.reasons],
             "recommendations": list(self.recommendations),
             "capabilities": [msgspec.to_builtins(one) for one in self.capabilities],

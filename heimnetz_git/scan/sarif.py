@@ -7,13 +7,14 @@ what code hosts make of it (``security-severity``, ``partialFingerprints``, at m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
 
 from heimnetz_git.errors import printable
 from heimnetz_git.model.finding import Finding, Location, Severity, Step
+from heimnetz_git.scan.baseline import Suppressed
 from heimnetz_git.scan.report import Report
 from heimnetz_git.scan.rules import RULES
 from heimnetz_git.scan.submission import Rule
@@ -50,11 +51,23 @@ def page_of(rule: Rule) -> RulePage:
     return RulePage(rule.__name__.replace("_", "-"), "\n".join(line.strip() for line in lines))
 
 
-def sarif(report: Report, *, root: str = "") -> dict[str, Any]:
-    """The report as a SARIF log; paths are relative to ``root``, below the repository's top."""
-    pages = _pages(report)
+def sarif(
+    report: Report, *, root: str = "", suppressed: Sequence[Suppressed] = ()
+) -> dict[str, Any]:
+    """The report as a SARIF log; paths are relative to ``root``, below the repository's top.
+
+    What is ``suppressed`` stands in it as such, after the rest.
+    """
+    pages = _pages((*report.findings, *(one.finding for one in suppressed)))
     index = {page.code: number for number, page in enumerate(pages)}
-    results = [_result(one, index[one.rule], root) for one in report.findings[:MOST_RESULTS]]
+    results = [_result(one, index[one.rule], root) for one in report.findings]
+    results += [
+        {
+            **_result(one.finding, index[one.finding.rule], root),
+            "suppressions": [{"kind": one.kind, "justification": printable(one.reason)}],
+        }
+        for one in suppressed
+    ]
     driver = {
         "name": "heimnetz-git",
         "version": _version(),
@@ -63,8 +76,13 @@ def sarif(report: Report, *, root: str = "") -> dict[str, Any]:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": results,
-        "properties": {"score": report.score, "grade": report.grade, "verdict": report.verdict},
+        "results": results[:MOST_RESULTS],
+        "properties": {
+            "score": report.score,
+            "grade": report.grade,
+            "verdict": report.verdict,
+            "status": report.status,
+        },
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -76,11 +94,11 @@ def _version() -> str:
         return "0"
 
 
-def _pages(report: Report) -> list[RulePage]:
+def _pages(findings: Iterable[Finding]) -> list[RulePage]:
     """All rules, then those of findings that no rule of the table made (a wheel refused)."""
     pages = [page_of(rule) for rule in RULES]
     known = {page.code for page in pages}
-    more = sorted({finding.rule for finding in report.findings} - known)
+    more = sorted({finding.rule for finding in findings} - known)
     return [
         *pages,
         *(RulePage(code, f"{code}.\n\nFound before the rules are asked.") for code in more),
