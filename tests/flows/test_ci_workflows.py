@@ -170,7 +170,14 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "github",
+        pytest.param("forgejo", marks=pytest.mark.slow),
+        pytest.param("gitlab", marks=pytest.mark.slow),
+    ],
+)
 def test_a_submission_is_checked_and_merged_by_the_workflows(
     served: Served, ada: Machine, made: Registry, runner: Runner, kind: str
 ) -> None:

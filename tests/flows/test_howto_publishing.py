@@ -67,7 +67,7 @@ def typed(author: Machine, line: str) -> str:
 @pytest.mark.parametrize(
     "page",
     [
-        "publish-from-github",
+        pytest.param("publish-from-github", marks=pytest.mark.slow),
         pytest.param("publish-from-gitlab", marks=pytest.mark.slow),
         pytest.param("publish-from-forgejo", marks=pytest.mark.slow),
     ],
