@@ -13,9 +13,16 @@ from heimnetz_git.cli.installing import enforce_policy_on
 from heimnetz_git.cli.launch import closure, launch_specs, with_files
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.parameters import parse_parameters
+from heimnetz_git.cli.sandbox import LEVEL
 from heimnetz_git.cli.session import Session
 from heimnetz_git.cli.words import result_lines
-from heimnetz_git.errors import InvalidParameters, OperationNotFound, UsageError, printable
+from heimnetz_git.errors import (
+    AccessDenied,
+    InvalidParameters,
+    OperationNotFound,
+    UsageError,
+    printable,
+)
 from heimnetz_git.model.release import Release
 
 __all__ = ["run"]
@@ -41,6 +48,8 @@ DEFAULT_OPERATION = "execute"
 @click.option(
     "--sandbox", type=click.Choice(["auto", "required", "off"]), help="How it is confined."
 )
+@click.option("--level", type=LEVEL, default="standard", show_default=True, help="How closely.")
+@click.option("--trace", is_flag=True, help="Say which grants it used, and which it lacked.")
 def run(session: Session, name: str, operation: str, **options: Any) -> Answer:
     """Run an operation of an installed plugin.
 
@@ -67,6 +76,7 @@ def run(session: Session, name: str, operation: str, **options: Any) -> Answer:
     with PluginManager(
         specs,
         sandbox=sandbox,
+        level=options["level"],
         on_warning=session.output.warn,
         on_log=session.plugin_log,
         environ=session.environ,
@@ -74,12 +84,32 @@ def run(session: Session, name: str, operation: str, **options: Any) -> Answer:
         figures=session.home.figures,
     ) as manager:
         manager.start([release.name])
-        result = manager.call(release.name, operation, **parameters)
-    return Answer(
-        {"plugin": release.name, "version": release.version, "operation": operation,
-         "result": result},
-        result_lines(result, session.output.columns),
-    )  # fmt: skip
+        try:
+            result = manager.call(release.name, operation, **parameters)
+        except AccessDenied:
+            if options["trace"]:
+                _tell(session, *manager.trace(release.name))
+            raise
+        denied, used = manager.trace(release.name)
+    data = {
+        "plugin": release.name, "version": release.version, "operation": operation,
+        "result": result,
+    }  # fmt: skip
+    if options["trace"]:
+        data |= {"denied": denied, "used": used}
+        _tell(session, denied, used)
+    return Answer(data, result_lines(result, session.output.columns))
+
+
+def _tell(session: Session, denied: dict[str, int], used: dict[str, int]) -> None:
+    """What the plugin asked the host for, and the line of plugin.yaml that it lacks."""
+    for grant, count in sorted(used.items()):
+        session.output.note(f"used {count} x: {printable(grant)}")
+    for grant, count in sorted(denied.items()):
+        place, _, text = grant.partition(" ")
+        outer, _, inner = place.partition(".")
+        line = f"{outer}: {{{inner}: [{text!r}]}}" if inner else f"{outer}: [{text}]"
+        session.output.note(f"denied {count} x: permissions: {{{printable(line)}}}")
 
 
 def operation_of(release: Release, operation: str) -> dict[str, Any]:

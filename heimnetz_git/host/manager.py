@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -167,6 +168,19 @@ class PluginManager:
     def pid(self, name: str) -> int:
         """The process id of a started plugin (of bubblewrap, where it is isolated)."""
         return self._started(name).serving()[0].pid
+
+    def trace(self, name: str) -> tuple[dict[str, int], dict[str, int]]:
+        """What a plugin asked the host for and was refused, and what it used, each with a count.
+
+        Each is the place and the line of a grant, such as ``network.connect example.org:443``.
+        """
+        spec = self._roster.get(name).spec
+        denied: Counter[str] = Counter()
+        used: Counter[str] = Counter()
+        for broker in self._launcher.brokered(spec.data):
+            denied += broker.denied
+            used += broker.used
+        return dict(denied), dict(used)
 
     def operations(self, name: str) -> dict[str, dict[str, Any]]:
         """The operations of a started plugin: ``{name: {summary, parameters, result}}``."""

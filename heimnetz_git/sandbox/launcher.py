@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -32,6 +33,9 @@ from heimnetz_git.sandbox.watch import descendants
 __all__ = ["Fork", "Launcher", "Mode", "Process", "end_tree", "find_sandbox", "interpreter"]
 
 Mode = Literal["auto", "required", "off"]
+
+MOST_REMEMBERED = 4
+"""Of how many processes of a plugin it is remembered what they asked their broker for."""
 
 GONE_WITHIN = 2.0
 """Seconds that a killed process tree is given to vanish."""
@@ -88,6 +92,7 @@ class Launcher:
         self.level: Level = "minimal"
         self._secrets = secrets
         self._lookup = lookup
+        self._served: dict[str, deque[Broker]] = {}
         self._brokers: WeakKeyDictionary[Process, Broker] = WeakKeyDictionary()
         self._abilities = _NOTHING if mode == "off" else abilities()
         reason = "it is switched off" if mode == "off" else missing(level, self._abilities)
@@ -174,7 +179,13 @@ class Launcher:
         finally:
             broker.child.close()
         self._brokers[process] = broker
+        served = self._served.setdefault(profile.data, deque(maxlen=MOST_REMEMBERED))
+        served.append(broker)
         return process
+
+    def brokered(self, data: str) -> tuple[Broker, ...]:
+        """The brokers of the processes that have their data in this folder, oldest first."""
+        return tuple(self._served.get(data, ()))
 
     def broker_of(self, process: Process) -> Broker | None:
         """The broker of a process that was started here, if it was given one."""

@@ -88,13 +88,14 @@ def profile_of(
         else ()
     )
     wanted = _wants_network(permissions)
+    shares = level == "minimal" and not engine
     view = View(mounts, pids_only=level in CLOSE) if engine == "namespaces" else None
     return Profile(
         level=level,
         engine=engine,
         mounts=mounts,
-        brokered=(wanted or bool(permissions.secrets)) and level != "minimal",
-        direct=wanted and level == "minimal",
+        brokered=(wanted or bool(permissions.secrets)) and not shares,
+        direct=wanted and shares,
         environment=permissions.env,
         confinement=_confinement(
             permissions, limits, folders, machine, level=level, view=view, mounts=mounts
@@ -159,7 +160,7 @@ def _calls(
     minimal = level == "minimal"
     return seccomp.Calls(
         processes=bool(permissions.run),
-        sockets=sockets if minimal else None,
+        sockets=sockets if minimal and not isolated else None,
         hardened=not minimal,
         signals=minimal or isolated or machine.landlock >= 6,
         metadata=minimal or (isolated and level != "maximum"),
