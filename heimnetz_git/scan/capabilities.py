@@ -15,7 +15,7 @@ from heimnetz_git.model.finding import Location, Step
 from heimnetz_git.scan.apis import ANY_LAST, BY_NAME, USES, Api, Kind
 from heimnetz_git.scan.atoms import HOLE, UNKNOWN, Argument, Known, Ref, Seq, plain
 from heimnetz_git.scan.program import Event, Program
-from heimnetz_git.scan.tables import Module
+from heimnetz_git.scan.tables import Module, word_of
 from heimnetz_git.scan.unfold import shell_texts
 
 __all__ = [
@@ -132,20 +132,26 @@ def _chain(program: Program, event: Event) -> tuple[Step, ...]:
 
 def _of_uses(program: Program) -> Iterator[Capability]:
     for module in program.modules:
-        parts = {id(getattr(site.node.func, "value", None)) for site in module.calls}
-        parts |= {id(item.value) for item, _, _ in module.subscripts}
-        for node, scope in module.attributes:
-            if node.attr in ANY_LAST and id(node) not in parts:
-                for atom in program.machine.value(node, scope):
-                    if isinstance(atom, Ref) and atom.name in USES:
-                        place = Location(module.file, *module.place(node))
-                        early = scope.is_import_time
-                        yield Capability(USES[atom.name], atom.name, place, "", early)
-        names = _environ_names(module)
-        for item, scope, _ in module.subscripts:
-            base = item.value
-            if getattr(base, "attr", "") == "environ" or getattr(base, "id", "") in names:
-                yield from _environment(program, item, scope)
+        said = [one for one in module.attributes if one[0].attr in ANY_LAST]
+        parts = _bases(module) if said else set()
+        for node, scope in said:
+            if id(node) in parts:
+                continue
+            for atom in program.machine.value(node, scope):
+                if isinstance(atom, Ref) and atom.name in USES:
+                    place = Location(module.file, *module.place(node))
+                    yield Capability(USES[atom.name], atom.name, place, "", scope.is_import_time)
+        if said or any(name.endswith("environ") for name, _, _ in module.imports):
+            names = _environ_names(module)
+            for item, scope, _ in module.subscripts:
+                if word_of(item.value) == "environ" or word_of(item.value) in names:
+                    yield from _environment(program, item, scope)
+
+
+def _bases(module: Module) -> set[int]:
+    """What stands before the point of a call or before brackets: told of by those."""
+    parts = {id(getattr(site.node.func, "value", None)) for site in module.calls}
+    return parts | {id(item.value) for item, _, _ in module.subscripts}
 
 
 def _environ_names(module: Module) -> set[str]:

@@ -77,7 +77,9 @@ def read_rest(file: str, source: bytes) -> tuple[Module, tuple[int, ...]] | None
 
 def read_module(file: str, source: bytes) -> Module:
     """The tables of one module. Raises Unreadable."""
-    if len(source) > LARGEST_MODULE or len(source.translate(None, _LETTERS)) > MOST_SIGNS:
+    if len(source) > LARGEST_MODULE or (
+        len(source) > MOST_SIGNS and len(source.translate(None, _LETTERS)) > MOST_SIGNS
+    ):
         raise Unreadable("it is too large")
     if file.endswith(".pth"):
         source = _code_lines(source)

@@ -25,6 +25,8 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _INVISIBLE = re.compile(
     "(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]{4,}|[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}"
 )
+# With what the hidden characters begin in UTF-8: most files have none of it.
+_HEADS = (b"\xe2\x80", b"\xe2\x81", b"\xf3\xa0", b"\xef\xb8")
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
 _PLAIN_CODECS = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii", "latin-1", "latin1",
                            "iso-8859-1", "iso-8859-15", "cp1252"})  # fmt: skip
@@ -201,7 +203,9 @@ def _severity_of(it: Secret) -> Severity:
 
 def _texts(submission: Submission) -> Iterator[tuple[str, bytes]]:
     for file, data in submission.files.items():
-        if PurePosixPath(file).suffix.lower() in _CODE and not data.isascii():
+        if PurePosixPath(file).suffix.lower() not in _CODE or data.isascii():
+            continue
+        if any(head in data for head in _HEADS):
             yield file, data[:LARGEST_TEXT]
 
 

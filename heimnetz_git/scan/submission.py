@@ -51,6 +51,7 @@ class Submission:
         self.permissions = permissions
         self.before = before
         self._flows: dict[int, Flow] = {}
+        self._acting: list[tuple[Event, tuple[Kind, ...]]] | None = None
 
     def flow(self, event: Event) -> Flow:
         """Everything that may reach an event's arguments."""
@@ -75,8 +76,13 @@ class Submission:
 
     def events(self, *kinds: Kind) -> Iterator[Event]:
         """The events that do one of these things."""
-        for event in self.program.events:
-            if any(kind in kinds for kind in kinds_of(self.program, event)):
+        wanted = frozenset(kinds)
+        if self._acting is None:
+            program = self.program
+            acting = ((event, tuple(kinds_of(program, event))) for event in program.events)
+            self._acting = [(event, does) for event, does in acting if does]
+        for event, does in self._acting:
+            if not wanted.isdisjoint(does):
                 yield event
 
     def can(self, kind: Kind, file: str = "") -> bool:
