@@ -44,6 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "cryptography": ("trust/",),
     "urllib3": ("storage/download",),
     "fsspec": ("storage/objectstore",),
+    "distributed": ("scan/cluster",),
     "platformdirs": ("storage/home",),
     "keyring": ("storage/credentials",),
     "sqlite3": ("registry/cache", "registry/search"),

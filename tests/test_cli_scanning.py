@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clikit import World, copy_of, make_world
+from heimnetz_git.storage.repo import Repository
+from tests.clikit import CODE, OPERATIONS, World, copy_of, make_world
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,31 @@ def test_a_release_of_an_index_is_scanned(world: World) -> None:
     found = world.json("scan clock@1.0.0 --fail-on never")
     assert found["verdict"] in ("accept", "review")
     assert found["status"] in ("passed", "warning")
+
+
+def test_every_release_of_an_index_is_scanned_once(world: World) -> None:
+    """By the rules of today; what came since a commit is told from the rest."""
+    found = world.json("scan --index home-lab --workers 1")
+    names = [it["wheel"] for it in found["scans"]]
+    assert names == ["clock-1.0.0-py3-none-any.whl", "lamp-1.0.0-py3-none-any.whl"]
+    kept = list((world.home / "scans" / found["rules"]).glob("*/*.json"))
+    assert len(kept) == 2
+    assert world.json("scan --index home-lab --workers 1") == found
+    with Repository.open(world.registry) as repo:
+        head = repo.branch("main")
+    world.release("1.1.0", files={"clock/__init__.py": CODE}, operations=OPERATIONS)
+    world.do("index update")
+    later = world.json(f"scan --index home-lab --workers 1 --since {head}")
+    assert [it["wheel"] for it in later["scans"]] == ["clock-1.1.0-py3-none-any.whl"]
+
+
+def test_a_commit_that_is_not_there_is_a_usage_error(world: World) -> None:
+    """And an index that is not there says which there are."""
+    done = world.run(f"scan --index home-lab --since {'0' * 40}")
+    assert done.exit_code == 2
+    assert "no commit" in done.stderr
+    assert world.run("scan --index nowhere").exit_code != 0
+    assert world.run("scan . --since abc").exit_code == 2
 
 
 def test_a_baseline_makes_the_next_scan_quiet(world: World) -> None:

@@ -14,7 +14,7 @@ from heimnetz_git.cli.author import fail_on, findings_answer, sources
 from heimnetz_git.cli.command import command
 from heimnetz_git.cli.output import Answer
 from heimnetz_git.cli.session import Session
-from heimnetz_git.errors import printable
+from heimnetz_git.errors import UsageError, printable
 from heimnetz_git.storage.home import write_atomic
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def forms(function: Callable[..., Answer]) -> Callable[..., Answer]:
         "scan wake-on-lan@1.0.0 --profile strict",
         "scan . --sarif scan.sarif --json",
         "scan . --write-baseline known.yaml",
+        "scan --index home-lab --since 3f786850e387550fdab836ed7e6dc881de23001b --json",
     )
 )
 @click.argument("path", default=".", type=click.Path())
@@ -51,6 +52,10 @@ def forms(function: Callable[..., Answer]) -> Callable[..., Answer]:
 @click.option("--profile", metavar="NAME", help="Answer a profile's requirements; or a file's.")
 @click.option("--baseline", metavar="FILE", help="Leave out the findings that this file knows.")
 @click.option("--write-baseline", metavar="FILE", help="Write a baseline of all that is found.")
+@click.option("--index", metavar="NAME", help="Scan every release of this index instead.")
+@click.option("--since", metavar="COMMIT", help="With --index: what was released after it.")
+@click.option("--workers", type=click.IntRange(0, 512), default=0, help="Processes; 0: as cores.")
+@click.option("--cluster", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
 @click.option("--allow-inline", is_flag=True, help="Let comments in the code leave findings out.")
 @fail_on("high")
 def scan(session: Session, path: str, fail_on: str, **options: Any) -> Answer:
@@ -59,8 +64,13 @@ def scan(session: Session, path: str, fail_on: str, **options: Any) -> Answer:
     PATH is a wheel, a project's folder, any folder or module, or NAME@VERSION. What a plugin can do
     is held against the permissions that it declares. The code is read, never run. A profile is
     baseline, strict, asvs, enterprise, or a file. Only with --allow-inline does a comment count,
-    '# heimnetz: allow RULE because REASON'.
+    '# heimnetz: allow RULE because REASON'. With --index what was scanned before by the same rules
+    is not scanned again.
     """
+    if options["index"]:
+        return _index(session, options)
+    if options["since"] or options["cluster"]:
+        raise UsageError("--since and --cluster go with --index.")
     report, root = _scanned(session, path)
     if options["write_baseline"]:
         _write_baseline(session.path(options["write_baseline"]), report)
@@ -81,6 +91,13 @@ def scan(session: Session, path: str, fail_on: str, **options: Any) -> Answer:
     data["profile"] = {"name": options["profile"], "met": all(it.met for it in met), "answers": met}
     lines += _profile_lines(met)
     return Answer(data, lines, exit_code=said.exit_code if data["profile"]["met"] else 9)
+
+
+def _index(session: Session, options: dict[str, Any]) -> Answer:
+    from heimnetz_git.cli.scanning_index import scan_index
+
+    how = {key: options[key] for key in ("workers", "cluster", "since")}
+    return scan_index(session, options["index"], **{k: v for k, v in how.items() if v})
 
 
 def _scanned(session: Session, text: str) -> tuple[Report, Path | None]:
