@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import msgspec
@@ -179,6 +180,7 @@ def _clean(path: str) -> str:
     return str(PurePosixPath("/", path.lstrip("/")))
 
 
+@lru_cache(maxsize=4096)  # taking paths apart was most of the time that a profile takes
 def _parts(path: str) -> tuple[str, ...]:
     """A sort key by which a folder comes before what is in it."""
     return PurePosixPath(path).parts
@@ -186,4 +188,5 @@ def _parts(path: str) -> tuple[str, ...]:
 
 def _inside(path: str, folders: Iterable[str]) -> bool:
     """Is ``path`` one of ``folders``, or below one?"""
-    return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)
+    own = _parts(path)
+    return any(own[: len(folder)] == folder for folder in map(_parts, folders))
