@@ -11,8 +11,9 @@ from heimnetz_git.host.contract import Contract
 from heimnetz_git.host.denial import explain
 from heimnetz_git.host.failures import Raised
 from heimnetz_git.host.hub import Hub
+from heimnetz_git.host.links import Links
 from heimnetz_git.host.messages import HostCall
-from heimnetz_git.host.process import Links, PluginProcess
+from heimnetz_git.host.process import PluginProcess
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.host.starter import Starter
 from heimnetz_git.model.manifest import Compiled

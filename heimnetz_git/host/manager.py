@@ -28,11 +28,12 @@ from heimnetz_git.host.figures import Figures
 from heimnetz_git.host.hub import Hub
 from heimnetz_git.host.journal import Journal, last_rows, suspects
 from heimnetz_git.host.lifecycle import Restart, State
+from heimnetz_git.host.links import Links, LogLine
 from heimnetz_git.host.managed import Managed
 from heimnetz_git.host.messages import HostCall
 from heimnetz_git.host.notices import Notices
 from heimnetz_git.host.plugin import as_plain
-from heimnetz_git.host.process import Links, LogLine, PluginProcess
+from heimnetz_git.host.process import PluginProcess
 from heimnetz_git.host.report import StartReport
 from heimnetz_git.host.roster import Roster
 from heimnetz_git.host.spec import LaunchSpec

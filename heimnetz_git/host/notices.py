@@ -11,9 +11,10 @@ from heimnetz_git.host.calls import Chain, Pending
 from heimnetz_git.host.failures import Raised
 from heimnetz_git.host.hooks import EVENT, EVERY, HEALTH
 from heimnetz_git.host.hub import Hub
+from heimnetz_git.host.links import LogLine
 from heimnetz_git.host.managed import Managed
 from heimnetz_git.host.messages import Event
-from heimnetz_git.host.process import LogLine, PluginProcess, outcome
+from heimnetz_git.host.process import PluginProcess, outcome
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.model.limits import period
 

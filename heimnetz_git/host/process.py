@@ -7,21 +7,20 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from heimnetz_git.errors import (
     HeimnetzError,
     PluginCrashed,
-    PluginFailed,
     PluginTimedOut,
     ProtocolViolation,
     SandboxUnavailable,
 )
 from heimnetz_git.host.calls import Calls, Chain, Pending
-from heimnetz_git.host.connection import CHUNK, Connection
+from heimnetz_git.host.connection import Connection
 from heimnetz_git.host.failures import Raised
 from heimnetz_git.host.hub import Hub
+from heimnetz_git.host.links import Links
 from heimnetz_git.host.messages import (
     Error,
     Event,
@@ -34,16 +33,14 @@ from heimnetz_git.host.messages import (
     Ready,
 )
 from heimnetz_git.host.output import Output
+from heimnetz_git.host.printed import Printed
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.host.start import hello_for
 from heimnetz_git.host.started import Started
 from heimnetz_git.host.starter import Starter
 from heimnetz_git.model.limits import seconds
 
-__all__ = ["Links", "LogLine", "PluginProcess", "Route"]
-
-Route = Callable[[LaunchSpec, HostCall, Chain], Any]
-LogLine = Callable[[str, int, str], None]
+__all__ = ["PluginProcess", "outcome"]
 
 GRACE = 0.6
 """Seconds that a plugin has for cleaning up before it is killed."""
@@ -51,27 +48,6 @@ EXIT_STATUS_WITHIN = 0.3
 DRAIN_POLL = 0.002
 WATCHED = 8
 """How many times within a call's limit somebody looks whether it is over."""
-
-
-class Links:
-    """Whom a plugin's process talks to, besides its callers.
-
-    ``route`` answers its calls to others and to the host (in a thread of its own), ``on_log`` gets
-    (plugin, level, line), ``on_event`` (plugin, event, data), ``on_end`` the process that ended,
-    once nothing of it is left.
-    """
-
-    def __init__(
-        self,
-        route: Route,
-        on_log: LogLine,
-        on_event: Callable[[LaunchSpec, Event], None] = lambda _spec, _event: None,
-        on_end: Callable[[PluginProcess], None] = lambda _process: None,
-    ) -> None:
-        self.route = route
-        self.on_log = on_log
-        self.on_event = on_event
-        self.on_end = on_end
 
 
 class PluginProcess:
@@ -100,14 +76,18 @@ class PluginProcess:
         self._environ = environ
         self._initialize = initialize
         self._calls = Calls(seconds(spec.limits.call), hub.clock)
-        self._output = Output(spec.name, hub.clock)
+        self._printed = Printed(
+            Output(spec.key, hub.clock),
+            hub,
+            heard=lambda line: links.on_log(spec.key, 20, line),
+            flooded=self.fail,
+        )
         self._lock = threading.Lock()
         self._settled = threading.Event()
         self._gone = threading.Event()
         self._begun = self._finishing = self._watched = False
         self._started: Started | None = None
         self._connection: Connection | None = None
-        self._out = -1
         self._patience = 0.0
         self._promised: tuple[str, ...] = ()
 
@@ -271,7 +251,9 @@ class PluginProcess:
     def _act(self, message: FromPlugin, chain: Chain | None) -> None:
         match message:
             case Log():
-                self._links.on_log(self.spec.key, message.level, self._output.line(message.text))
+                self._links.on_log(
+                    self.spec.key, message.level, self._printed.output.line(message.text)
+                )
             case HostCall():
                 arguments = (message, chain or Chain.new())
                 threading.Thread(target=self._answer, args=arguments, daemon=True).start()
@@ -327,7 +309,7 @@ class PluginProcess:
     def _begin_process(self) -> None:
         profile = self._starter.profile(self.spec)
         own, child = socket.socketpair()
-        self._out, child_out = os.pipe()
+        child_out = self._printed.open()
         try:
             self._started = self._starter.start(self.spec, profile, child.fileno(), child_out)
         except BaseException:
@@ -337,8 +319,6 @@ class PluginProcess:
             child.close()
             os.close(child_out)
         self._promised = profile.confinement.promised() if sys.platform == "linux" else ()
-        os.set_blocking(self._out, False)
-        self._hub.watch(self._out, lambda _events: self._read_some())
         self._started.watch(self._hub, self._finish_soon)
         self._connection = Connection(
             own, self._hub, self._calls, handle=self._handle, broken=self._broken
@@ -356,31 +336,10 @@ class PluginProcess:
             self.fail(
                 PluginTimedOut(
                     f"{self.spec.key} was not ready within {self.spec.limits.start}."
-                    f"{self._last_words()}",
+                    f"{self._printed.last_words()}",
                     plugin=self.spec.key,
                 )
             )
-
-    def _read_some(self) -> None:
-        """The hub sees output."""
-        self._read_output()
-
-    def _read_output(self) -> bool:
-        """Forward what it printed; False at the end or when there is nothing."""
-        if self._out < 0:
-            return False
-        try:
-            data = os.read(self._out, CHUNK)
-            for line in self._output.feed(data):
-                self._links.on_log(self.spec.key, 20, line)
-        except BlockingIOError:
-            return False
-        except PluginFailed as error:
-            self.fail(error)
-            return False
-        if not data:
-            self._hub.unwatch(self._out)
-        return bool(data)
 
     # The end, in a thread of its own: it may have to wait
 
@@ -400,7 +359,7 @@ class PluginProcess:
             if self.ended is None:
                 said = "was stopped" if self.stopping else f"ended unexpectedly ({status})"
                 self.ended = PluginCrashed(
-                    f"{self.spec.key} {said}.{self._last_words()}", plugin=self.spec.key
+                    f"{self.spec.key} {said}.{self._printed.last_words()}", plugin=self.spec.key
                 )
         if self._connection is not None:
             self._connection.dispose(self.ended)
@@ -412,25 +371,14 @@ class PluginProcess:
         """Kill what is left, read the last words; how it ended."""
         started = self._started
         if started is None:
+            self._printed.finish()
             return "it was not started"
         status = "killed"
         if self.ended is None and not self.stopping:
             status = started.status(EXIT_STATUS_WITHIN)
         started.end()
-        self._hub.unwatch(self._out)
-        self._hub.wait_for_turn()  # it may be reading just now
-        with suppress(OSError):
-            while self._read_output():
-                pass
-        for line in self._output.flush():
-            self._links.on_log(self.spec.key, 20, line)
-        out, self._out = self._out, -1
-        os.close(out)
+        self._printed.finish()
         return status
-
-    def _last_words(self) -> str:
-        """The last line that it printed, for an error message."""
-        return f" Its last words: {self._output.last[-1][:300]}" if self._output.last else ""
 
 
 def outcome(pending: Pending) -> Any:
