@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from contextlib import suppress
 from pathlib import Path
@@ -85,6 +84,7 @@ def family(pid: int) -> list[int]:
     """A process and all that came of it."""
     found = [pid]
     for one in found:
+        _born[one] = _state(one)[1]
         for path in Path(f"/proc/{one}/task").glob("*/children"):
             with suppress(OSError):  # a thread may end meanwhile
                 found += [int(word) for word in path.read_text().split()]
@@ -92,14 +92,23 @@ def family(pid: int) -> list[int]:
 
 
 def alive(pids: list[int]) -> list[int]:
-    """Those of ``pids`` that still run."""
+    """Those of ``pids`` that still run, and are not new processes of the same number."""
 
     def runs(pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return False
-        return state not in {"Z", "X"}
+        state, born = _state(pid)
+        return state not in {"", "Z", "X"} and born == _born.get(pid, born)
 
     return [pid for pid in pids if runs(pid)]
+
+
+_born: dict[int, str] = {}
+"""When the processes that were looked at began: numbers are used again, on a busy machine soon."""
+
+
+def _state(pid: int) -> tuple[str, str]:
+    """A process's state and when it began (proc(5)), empty if there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "", ""
+    return fields[0], fields[19]

@@ -6,10 +6,10 @@ import fcntl
 import gc
 import os
 import select
-import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGKILL
 from typing import NoReturn
 
 import msgspec
@@ -27,10 +27,11 @@ from heimnetz_git.host.zygote_messages import (
     FromHost,
     Reap,
 )
+from heimnetz_git.sandbox.kernel import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, prctl
 
 __all__ = ["main"]
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
+PR_SET_CHILD_SUBREAPER = 36
 PRELOADED = (
     *("ctypes", "datetime", "fcntl", "json", "logging", "pathlib", "re", "resource", "time"),
     *("heimnetz_git.host.logs", "collections.abc", "enum", "functools", "typing"),
@@ -59,13 +60,12 @@ def _tie_to_host() -> None:
 
     So that what a plugin's process leaves behind is found below this one, and ends with it.
     """
-    import ctypes
-
-    library = ctypes.CDLL(None, use_errno=True)
-    wanted = (PR_SET_PDEATHSIG, signal.SIGKILL), (PR_SET_DUMPABLE, 0), (PR_SET_CHILD_SUBREAPER, 1)
-    for option, value in wanted:
-        if library.prctl(option, ctypes.c_ulong(value), None, None, None):
-            raise OSError(ctypes.get_errno(), f"prctl {option} was refused")
+    for option, value in (
+        (PR_SET_PDEATHSIG, SIGKILL),
+        (PR_SET_DUMPABLE, 0),
+        (PR_SET_CHILD_SUBREAPER, 1),
+    ):
+        prctl(option, value)
 
 
 def _load_face() -> None:
@@ -147,12 +147,21 @@ def _bury(forked: set[int]) -> None:
 
 def _fork(control: socket.socket, message: Fork, handed: list[int], own_paths: list[str]) -> int:
     """The number of a new child; the child never returns."""
+    zygote = os.getpid()
     pid = os.fork()
     if pid == 0:
+        _die_with(zygote)
         _become_plugin(control, message, handed, own_paths)
     for descriptor in handed:
         os.close(descriptor)
     return pid
+
+
+def _die_with(zygote: int) -> None:
+    """Be killed when the zygote ends, even if it has ended since it forked this process."""
+    prctl(PR_SET_PDEATHSIG, SIGKILL)
+    if os.getppid() != zygote:
+        os._exit(1)
 
 
 def _become_plugin(
