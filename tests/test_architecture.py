@@ -45,6 +45,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "urllib3": ("storage/download",),
     "fsspec": ("storage/objectstore",),
     "distributed": ("scan/cluster",),
+    "yara_x": ("scan/rules_yara",),
     "platformdirs": ("storage/home",),
     "keyring": ("storage/credentials",),
     "sqlite3": ("registry/cache", "registry/search"),

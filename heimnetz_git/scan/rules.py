@@ -45,6 +45,7 @@ from heimnetz_git.scan.rules_staged import (
     staged_script,
 )
 from heimnetz_git.scan.rules_unpack import decode_execute, download_execute
+from heimnetz_git.scan.rules_yara import known_pattern
 from heimnetz_git.scan.submission import Rule
 
 __all__ = ["RULES"]
@@ -90,6 +91,7 @@ RULES: tuple[Rule, ...] = (
     far_code,
     source_encoding,
     binary_member,
+    known_pattern,
     code_in_data,
     unsafe_pickle,
     shadowed_module,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from heimnetz_git.scan.secrets_formats import FORMATS, Format
@@ -24,6 +26,8 @@ _SHORTEST = 20
 _NAMES = frozenset(["discord", "Discord", "DISCORD", "airtable", "Airtable", "AIRTABLE"])
 _BLOCKS = ("PRIVATE KEY", "PuTTY-User-Key-File-")
 MOST = 200
+_ENCODED, LONGEST = 32, 4000
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}){7,100}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 class Secret(NamedTuple):
@@ -57,7 +61,7 @@ def secrets_in(text: str, file: str = "") -> Iterator[Secret]:
         if len(found) >= MOST:
             break
     known = {secret.digest for secret in found.values()}
-    for secret in _in_pieces(text, file):
+    for secret in (*_in_pieces(text, file), *_encoded(text)):
         if secret.digest not in known:
             found.setdefault(secret.offset, secret)
     yield from (found[offset] for offset in sorted(found)[:MOST])
@@ -105,6 +109,18 @@ def _in_pieces(text: str, file: str) -> Iterator[Secret]:
     for secret, _ in _formed(whole):
         start, real = max(seam for seam in seams if seam[0] <= secret.offset)
         yield secret._replace(offset=real + secret.offset - start)
+
+
+def _encoded(text: str) -> Iterator[Secret]:
+    """The keys of a known form that stand in base 64, which hides nothing."""
+    words = [word for word in text.split() if _ENCODED <= len(word) <= LONGEST]
+    for match in islice(_BASE64.finditer(" ".join(words)), MOST):
+        try:
+            inner = base64.b64decode(match[0]).decode("ascii")
+        except ValueError:
+            continue
+        for secret, _ in _formed(inner):
+            yield secret._replace(offset=text.find(match[0]))
 
 
 def _digest(value: str) -> str:

@@ -21,7 +21,7 @@ _WORDS = (
 # What a key is for, before "_key": a sort key or a cache key opens nothing.
 _KEY_OF = re.compile(
     r"(?:api|access|private|auth|encryption|signing|account|master|service|license|app|jwt|hmac|ssh|shared"
-    r"|psk|deploy|encrypt|webhook|client|consumer|session|storage|aes|crypt\w*|zone|bridge|hub|device|user|admin)"
+    r"|psk|deploy|encrypt|webhook|client|consumer|session|storage|aes|fernet|crypt\w*|zone|bridge|hub|device|user|admin)"
     r"[_-]?$"
 )
 _LENIENT = re.compile(r"pass|pwd|psk|secret|credential|_pin|community")
@@ -42,6 +42,7 @@ _BEFORE = re.compile(r"[\w.-]{0,40}$")
 _OPERATOR = (
     r"[\w-]{0,30}[\"'`\]\)]{0,2}[ \t]{0,9}"
     r"(?::[ \t]{0,3}(?:[A-Za-z_][\w.]*(?:\[[\w., |]{1,30}\])?[ \t|]*){1,3}=|\(?=>?|:=?|,|=>|\()[ \t]{0,9}"
+    r"(?:(?:\w+\.)?(?:fromhex|b64decode|SecretStr|Secret|str|bytes|bytearray)\([ \t]{0,3})?"
 )
 _QUOTED = re.compile(
     rf"({_OPERATOR})[rbuRBU]{{0,2}}(\"\"\"|'''|[\"'`])((?:(?!\2)[^\n\\]|\\.){{4,300}})\2"
@@ -54,24 +55,30 @@ _DATA = frozenset(
      ".pypirc", ".npmrc", ".sh", ".bash", ".zsh", ".service", ".tfvars", ".txt", ".md", ".rst", ".ps1",
      ".xml", ".config", ".log", ".nmconnection", "", ".dockerfile", ".example", ".http", ".curl"}
 )  # fmt: skip
-_HINTS = ("://", "earer ", "asic ", "login", "auth", "curl", "machine ", "</", "pw_set", "wd=", "Key",
-          "word=", "oken=", "ecret=", "key=", "Auth")  # fmt: skip
 _PAIR = r"\s*[\"'][^\"'\n]{1,64}[\"']\s*,\s*[\"']([^\"'\n]{4,100})[\"']"
-_PLACES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a password in an address", re.compile(r"://[^\s:/@\"'<>{}$%,()]{0,60}:([^\s/@\"'<>]{3,100})@[\w\[]")),
-    ("a bearer token", re.compile(r"[Bb]earer ([\w.~+/=-]{16,2000})")),
-    ("an HTTP login", re.compile(r"[Bb]asic ([A-Za-z0-9+/]{8,400}={0,2})(?![\w+/])")),
-    ("a token of a header", re.compile(r"(?:Authorization|X-[A-Za-z-]{0,20}(?:Key|Token|Secret))[\"']?\s*[:=,]\s*[\"']?(?:[Tt]oken |ApiKey |Key )?([\w.~+/=-]{16,400})")),
-    ("a login", re.compile(rf"auth\s?=\s?\({_PAIR}")),
-    ("a login", re.compile(rf"\.login\({_PAIR}")),
-    ("a login", re.compile(rf"pw_set\({_PAIR}")),
-    ("a login", re.compile(rf"Auth\({_PAIR}")),
-    ("a login", re.compile(rf"credentials\s?=\s?\({_PAIR}")),
-    ("a password of a connection", re.compile(r"[;\"'](?i:pwd|password|passwd)\s?=\s?([^;\"'\s{}$]{4,100})[;\"']")),
-    ("a secret in an address", re.compile(r"[?&](?i:pwd|password|passwd|pass|token|access_token|api_?key|secret|sig|key)=([^&\s\"'<>{}$]{6,400})")),
-    ("a login of curl", re.compile(r"curl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$]{1,64}:([^\s\"'$]{4,100})")),
-    ("a password of .netrc", re.compile(r"machine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,100})")),
-    ("a secret in XML", re.compile(r"<\w{0,30}(?i:password|passwd|token|secret|apikey)\w{0,10}>([^<>\s]{6,200})</")),
+_PLACES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
+    ("a password in an address", ("://",), re.compile(r"://[^\s:/@\"'<>{}$%,()]{0,60}:([^\s/@\"'<>]{3,100})@[\w\[]")),
+    ("a bearer token", ("earer ",), re.compile(r"[Bb]earer ([\w.~+/=-]{16,2000})")),
+    ("an HTTP login", ("asic ",), re.compile(r"[Bb]asic ([A-Za-z0-9+/]{8,400}={0,2})(?![\w+/])")),
+    ("a token of a header", ("Authorization", "X-",), re.compile(r"(?:Authorization|X-[A-Za-z-]{0,20}(?:Key|Token|Secret))[\"']?\s*[:=,]\s*[\"']?(?:[Tt]oken |ApiKey |Key )?([\w.~+/=-]{16,400})")),
+    ("a login", ("auth",), re.compile(rf"auth\s?=\s?\({_PAIR}")),
+    ("a login", (".login(",), re.compile(rf"\.login\({_PAIR}")),
+    ("a login", ("pw_set(",), re.compile(rf"pw_set\({_PAIR}")),
+    ("a login", ("Auth(",), re.compile(rf"Auth\({_PAIR}")),
+    ("a login", ("credentials",), re.compile(rf"credentials\s?=\s?\({_PAIR}")),
+    ("a password of a connection", ("wd=", "WD=", "word=", "wd =", "word =",), re.compile(r"[;\"'](?i:pwd|password|passwd)\s?=\s?([^;\"'\s{}$]{4,100})[;\"']")),
+    ("a secret in an address", ("?", "&",), re.compile(r"[?&](?i:pwd|password|passwd|pass|token|access_token|api_?key|secret|sig|key)=([^&\s\"'<>{}$]{6,400})")),
+    ("a secret in XML", ("value=",), re.compile(r"(?:key|name)=\"(?!(?i:csrf|xsrf|authenticity))[^\"\n]{0,40}(?i:secret|password|token|apikey|pwd)[^\"\n]{0,10}\"\s+value=\"([^\"\n]{6,200})\"")),
+    ("a password", ("requirepass",), re.compile(r"requirepass\s+([^\s\"']{6,200})")),
+    ("a password of a database", ("ENTIFIED", "entified", "PASSWORD '", "password '",), re.compile(r"(?i:identified by|with password|encrypted password)\s+'([^'\n]{4,100})'")),
+    ("a password of a command", ("sshpass",), re.compile(r"sshpass\s+-p\s*[\"']?([^\s\"'$]{4,100})")),
+    ("a password of a command", ("mysql",), re.compile(r"mysql\w*\b[^\n|;]{0,80}?\s-p([^\s\"'$-][^\s\"'$]{4,100})")),
+    ("a password of a command", ("pass:",), re.compile(r"pass:([^\s\"'$:]{6,100})(?=[\s\"']|$)")),
+    ("an encryption key", ("encryption:",), re.compile(r"encryption:\s*\n\s*key:\s*[\"']?([A-Za-z0-9+/]{43}=)")),
+    ("a default password", ("default=", "default =",), re.compile(r"--[\w-]{0,30}(?:password|token|secret|api-key)[\"'],[^()\n]{0,120}?\bdefault\s*=\s*[\"']([^\"'\n]{5,200})[\"']")),
+    ("a login of curl", ("curl",), re.compile(r"curl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$]{1,64}:([^\s\"'$]{4,100})")),
+    ("a password of .netrc", ("machine ",), re.compile(r"machine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,100})")),
+    ("a secret in XML", ("</",), re.compile(r"<\w{0,30}(?i:password|passwd|token|secret|apikey)\w{0,10}>([^<>\s]{6,200})</")),
 )  # fmt: skip
 _HEX = re.compile(r"(?:0x)?(?:[0-9a-f]+|[0-9A-F]+)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -86,7 +93,7 @@ _COUNTED = frozenset(
 _HASHED = re.compile(r"\$(?:2[abxy]|5|6|1|y|argon2\w*|pbkdf2\w*|apr1|scrypt)\$|pbkdf2|argon2|bcrypt|scrypt:"
                      r"|sha\d{1,3}[:$-]|md5[:$-]|\{SSHA|ssh-|ecdsa-|AQ[AB]\w{0,3}$|MII[BC]Ij", re.ASCII)  # fmt: skip
 _REFERENCE = re.compile(
-    r"^[<({\[]|^\$[\w{(]|^[*&!]\w+$|[{<]\w|\}\}|\$\(|%\(|%[sdr](?!\w)|^\w+\(|^(?:https?|file|s3|arn|urn|data|vault|op|env|ref|secret|"
+    r"^[<({\[]|^\$[\w{(]|^[*&!]\w+$|[{<]\w|\}\}|\$\(|%\(|%[sdr](?!\w)|^\w+[(\[]|^(?:https?|file|s3|arn|urn|data|vault|op|env|ref|secret|"
     r"sm|kms|projects|ssm|keyring)[:/]|^[~.]{0,2}/[\w.-]+/|^\w+(?:\.[a-z_]\w*)+$|\.(?:py|json|ya?ml|txt|pem|key|"
     r"crt|toml|html|md)$|\bos\.|process\.env|getenv|^(?:self|config|settings|args|request|this)\b|\\[ux]|=="
     r"(?!$)|!secret|^\^|[$]$|\(\?|\[\^?\w-\w"
@@ -113,8 +120,7 @@ def named_values(text: str, file: str) -> Iterator[tuple[str, int, str]]:
             while at >= 0:
                 yield from _assigned(text, lowered, at, word, bare=bare)
                 at = lowered.find(word, at + len(word))
-    if any(hint in text for hint in _HINTS):
-        yield from _placed(text)
+    yield from _placed(text)
 
 
 def _assigned(
@@ -137,7 +143,7 @@ def _assigned(
     name = ahead + word + tail
     if _OTHER.search(tail) or _NOT_KEYS.search(name):
         return
-    called = operator.rstrip().endswith(("(", ","))
+    called = operator.rstrip().endswith(("(", ",")) and "=" not in operator
     if called and not (found.re is _QUOTED and _is_strong(value)):
         return
     lenient = _LENIENT.search(name) is not None
@@ -151,7 +157,9 @@ def _tail(operator: str) -> str:
 
 
 def _placed(text: str) -> Iterator[tuple[str, int, str]]:
-    for what, pattern in _PLACES:
+    for what, hints, pattern in _PLACES:
+        if not any(hint in text for hint in hints):
+            continue
         for match in pattern.finditer(text):
             value = basic_login(match[1]) if what == "an HTTP login" else match[1]
             lenient = what not in ("a bearer token", "a token of a header")
