@@ -32,8 +32,8 @@ class Confinement(msgspec.Struct, frozen=True, omit_defaults=True):
     """What to apply.
 
     ``rlimits`` maps names of resource limits without ``RLIMIT_`` to bytes or counts; ``memory`` is
-    what the plugin may add to the address space that the interpreter already uses, in bytes, 0 for
-    no limit; ``uid`` is the user and group to become, 0 to stay; ``filter`` a BPF program, empty
+    what the plugin may add to the memory that the interpreter already uses, in bytes, 0 for no
+    limit; ``uid`` is the user and group to become, 0 to stay; ``filter`` a BPF program, empty
     for none; ``view`` namespaces to enter, None where somebody else made them or there are none;
     ``files`` what a Landlock domain leaves, None for all; ``landlock`` promises a domain;
     ``capabilities`` gives all of them up.
@@ -129,7 +129,7 @@ def _limit(confinement: Confinement) -> None:
 
     limits = dict(confinement.rlimits)
     if confinement.memory:
-        limits["AS"] = confinement.memory + _address_space()
+        limits |= _memory_limits(confinement.memory)
         threading.stack_size(THREAD_STACK)
     for name, value in limits.items():
         number = getattr(resource, f"RLIMIT_{name}", None)
@@ -140,13 +140,19 @@ def _limit(confinement: Confinement) -> None:
         resource.setrlimit(number, (least, least))
 
 
-def _address_space() -> int:
-    """How many bytes of address space this process has mapped."""
+def _memory_limits(memory: int) -> dict[str, int]:
+    """``memory`` bytes beyond what the interpreter has; mapping files takes address space too.
+
+    Linux counts memory of one's own (RLIMIT_DATA, since 4.7) apart from the address space, of
+    which code of extensions and mapped files take as much again.
+    """
+    page = os.sysconf("SC_PAGE_SIZE")
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        words = Path("/proc/self/statm").read_text().split()
     except OSError:
-        return 256 << 20
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        return {"AS": memory + (256 << 20)}
+    total, own = int(words[0]) * page, int(words[5]) * page
+    return {"AS": 2 * memory + total, "DATA": memory + own}
 
 
 def _filter(code: bytes) -> None:
