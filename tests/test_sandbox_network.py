@@ -100,6 +100,12 @@ CLIENTS = {
         "get = lambda _: urllib.request.urlopen(f'http://localhost:{P}/').read()\n"
         "assert list(E(8).map(get, range(24))) == [b'hello'] * 24"
     ),
+    "a pair made by listening": (
+        "import socket\ns = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(1)\n"
+        "a = socket.socket(); a.setblocking(False); a.connect(s.getsockname())\n"
+        "b, _ = s.accept(); s.close(); b.sendall(b'x'); b.close()\n"
+        "a.setblocking(True); assert a.recv(9) == b'x' and a.recv(9) == b''"
+    ),
     "connect_ex": (
         "import socket\ns = socket.socket(); s.settimeout(5)\n"
         "assert s.connect_ex(('127.0.0.1', P)) == 0 and s.getpeername() == ('127.0.0.1', P)"
@@ -228,7 +234,8 @@ REFUSED = {
     "datagrams by connecting": (
         "s = socket.socket(2, 2); s.connect(('127.0.0.1', P)); s.send(b'x')"
     ),
-    "listening": "socket.create_server(('127.0.0.1', 0))",
+    "listening": "socket.create_server(('', 0))",
+    "listening at a port": "socket.create_server(('127.0.0.1', 4711))",
     "a datagram port of its own": "socket.socket(2, 2).bind(('', 5353))",
     "a ping": "s = socket.socket(2, 2, 1); s.connect(('127.0.0.1', 0))",
     "turning a socket elsewhere": (

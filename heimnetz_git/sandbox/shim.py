@@ -52,9 +52,13 @@ class State:
         self.connecting = False
         self.target: tuple[str, int] | None = None
         self.opened = False
+        self.private = False
 
+
+PRIVATE = ("127.0.0.1", "localhost")
 
 _states: dict[int, State] = {}
+_private: dict[int, State] = {}
 
 
 class Client:
@@ -152,6 +156,7 @@ def install(descriptor: int, datagram: type[socket.socket]) -> None:
         "connect_ex": _connect_ex,
         "bind": _bind,
         "listen": _listen,
+        "_accept": _accept,
         "setsockopt": _setsockopt,
         "getsockopt": _getsockopt,
         "getsockname": _getsockname,
@@ -193,6 +198,10 @@ def _connect(self: socket.socket, address: Any) -> None:
     state = state_of(self)
     if state is None or (state.peer is None and not state.connecting):
         _original["connect"](self, address)
+        return
+    listener = _private.get(_port(address)) if _host(address) in PRIVATE else None
+    if listener is not None:
+        _connect_privately(self, state, listener)
         return
     timeout = self.gettimeout()
     if state.peer is not None:
@@ -302,8 +311,50 @@ def _listen(self: socket.socket, backlog: int = 128) -> None:
         return  # it listens already
     host, port = state.bound
     request = Request("listen", host, port, family=self.family, flags=max(1, backlog))
-    _, real = client().ask(request)
+    try:
+        _, real = client().ask(request)
+    except PermissionError:
+        if host not in PRIVATE or port:
+            raise
+        _listen_privately(state)
+        return
     _replace(self, real, state)
+
+
+def _listen_privately(state: State) -> None:
+    """Wait for this very process: libraries make themselves a pair of sockets in this way.
+
+    Nobody else can come to it; connections are local pairs that travel over the socket's own.
+    """
+    port = next(number for number in range(49152, 65536) if number not in _private)
+    state.bound, state.private = ("127.0.0.1", port), True
+    _private[port] = state
+
+
+def _connect_privately(sock: socket.socket, state: State, listener: State) -> None:
+    """Give one end of a pair to whoever listens in this process, be the other."""
+    if listener.peer is None:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    mine, theirs = _socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    wire.send(listener.peer, Answer(), theirs.fileno())
+    theirs.close()
+    if state.peer is not None:
+        state.peer.close()
+    _replace(sock, mine.detach(), state)
+
+
+def _accept(self: socket.socket) -> tuple[int, Any]:
+    """The next connection; from this process where it listens privately."""
+    state = state_of(self)
+    if state is None or not state.private:
+        found: tuple[int, Any] = _original["_accept"](self)
+        return found
+    timeout = self.gettimeout()
+    if timeout != 0 and not _ready(self, timeout):
+        raise TimeoutError("timed out")
+    with duplicate(self) as end:
+        _, real = answer_from(end)
+    return real, ("127.0.0.1", 0)
 
 
 def _setsockopt(self: socket.socket, level: int, name: int, value: Any, *rest: Any) -> None:
