@@ -3,10 +3,14 @@
 - ``plugin``: the project's plugin, built once for all tests; see RunningPlugin.
 - ``host``: plays the plugins that it requires, and records what it asks for; see Host.
 - ``plugins``: several plugins that call each other for real; see PluginSet.
+- ``faults``: what may go wrong for ``plugin``, made to go wrong now; see Faults.
+- ``registry``: a real empty registry, and a home that installs from it; see Registry.
+- ``manifest_snapshot``: compares what others rely on with a file beside the tests; see Snapshot.
 
 Markers: ``plugin_config(key=value, ...)`` is what a user would configure;
-``plugin_limits(call="1s")`` takes the place of limits in the manifest. The option ``--sandbox``
-chooses how plugins are confined.
+``plugin_limits(call="1s")`` takes the place of limits in the manifest; ``plugin_budget(start="2s",
+memory="40M")`` fails a test whose plugin cost more. The option ``--sandbox`` chooses how plugins
+are confined.
 """
 
 from __future__ import annotations
@@ -18,24 +22,45 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:  # pytest loads this module in every run, and most need nothing of the rest
+    from heimnetz_git.sdk.testing_faults import Faults
     from heimnetz_git.sdk.testing_host import Asked, Host
-    from heimnetz_git.sdk.testing_plugin import Line, RunningPlugin
+    from heimnetz_git.sdk.testing_plugin import Cost, Line, RunningPlugin
+    from heimnetz_git.sdk.testing_registry import CommandFailed, Registry
     from heimnetz_git.sdk.testing_set import PluginSet
+    from heimnetz_git.sdk.testing_snapshot import Snapshot
     from heimnetz_git.sdk.testing_workshop import Denied, Workshop
 
-__all__ = ["Asked", "Denied", "Host", "Line", "PluginSet", "RunningPlugin"]
+__all__ = [
+    "Asked",
+    "CommandFailed",
+    "Cost",
+    "Denied",
+    "Faults",
+    "Host",
+    "Line",
+    "PluginSet",
+    "Registry",
+    "RunningPlugin",
+    "Snapshot",
+]
 
 _HOMES = {
     "Asked": "testing_host",
+    "CommandFailed": "testing_registry",
+    "Cost": "testing_plugin",
     "Denied": "testing_workshop",
+    "Faults": "testing_faults",
     "Host": "testing_host",
     "Line": "testing_plugin",
     "PluginSet": "testing_set",
+    "Registry": "testing_registry",
     "RunningPlugin": "testing_plugin",
+    "Snapshot": "testing_snapshot",
 }
 MARKERS = (
     "plugin_config(**values): the configuration that the fixture 'plugin' starts with",
     "plugin_limits(**limits): limits other than the manifest's, such as call='1s'",
+    "plugin_budget(start, memory, cpu): what the fixture 'plugin' may cost by the test's end",
 )
 WORKSHOP = pytest.StashKey["Workshop"]()
 
@@ -58,6 +83,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="how plugins under test are confined [auto: as far as this machine can]",
     )
+    group.addoption(
+        "--manifest-snapshot-update",
+        action="store_true",
+        help="write what 'manifest_snapshot' compares with",
+    )
     group.addoption("--heimnetz-report", metavar="FILE", help="write what happened as JSON")
 
 
@@ -71,6 +101,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
         found = Recorder(Path(file), lambda: config.stash.get(WORKSHOP, None))
         config.pluginmanager.register(found, "heimnetz-report")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hold a test that is marked so to its budget, once it has passed otherwise."""
+    yield
+    budget = _marked(item, "plugin_budget")
+    if budget and (running := getattr(item, "funcargs", {}).get("plugin")) is not None:
+        running.stays_within(**budget)
 
 
 def pytest_terminal_summary(
@@ -124,8 +163,8 @@ def plugin(
         host,
         folder=tmp_path_factory.mktemp("plugin"),
         test=request.node.nodeid,
-        config=_marked(request, "plugin_config"),
-        limits=_marked(request, "plugin_limits"),
+        config=_marked(request.node, "plugin_config"),
+        limits=_marked(request.node, "plugin_limits"),
     )
     yield running
     running.stop()
@@ -152,6 +191,35 @@ def plugins(
     found.stop()
 
 
+@pytest.fixture
+def faults(plugin: RunningPlugin) -> Faults:
+    """What may go wrong for the fixture ``plugin``, made to go wrong now."""
+    from heimnetz_git.sdk.testing_faults import Faults
+
+    return Faults(plugin)
+
+
+@pytest.fixture
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """A real registry with nothing in it, and a home of its own that installs from it."""
+    from heimnetz_git.sdk.testing_registry import Registry
+
+    return Registry(
+        tmp_path_factory.mktemp("registry"),
+        root=_project(request),
+        sandbox=request.config.getoption("sandbox"),
+    )
+
+
+@pytest.fixture
+def manifest_snapshot(request: pytest.FixtureRequest) -> Snapshot:
+    """Compares what others rely on with the file ``manifest.snapshot.json`` beside the test."""
+    from heimnetz_git.sdk.testing_snapshot import SNAPSHOT, Snapshot
+
+    update = request.config.getoption("manifest_snapshot_update")
+    return Snapshot(request.path.parent / SNAPSHOT, update=update)
+
+
 def _project(request: pytest.FixtureRequest) -> Path:
     """The plugin's project: the nearest folder above the test that has a ``plugin.yaml``."""
     for folder in request.path.parents:
@@ -160,9 +228,9 @@ def _project(request: pytest.FixtureRequest) -> Path:
     return request.config.rootpath
 
 
-def _marked(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+def _marked(item: pytest.Item, name: str) -> dict[str, Any]:
     """The values of all such markers; the one nearest to the test counts."""
     found: dict[str, Any] = {}
-    for marker in reversed(list(request.node.iter_markers(name))):
+    for marker in reversed(list(item.iter_markers(name))):
         found.update(*marker.args, **marker.kwargs)
     return found

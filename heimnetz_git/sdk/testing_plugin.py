@@ -7,18 +7,19 @@ import signal
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from heimnetz_git.errors import AccessDenied
-from heimnetz_git.model.limits import Limits
-from heimnetz_git.model.permission import FilePermissions, Permissions
+from heimnetz_git.model.limits import Limits, size_in_bytes
+from heimnetz_git.model.limits import seconds as seconds_of
+from heimnetz_git.model.permission import FilePermissions, NetworkPermissions, Permissions
 from heimnetz_git.model.release import Release
 from heimnetz_git.sdk.testing_host import Bench, Host
 from heimnetz_git.sdk.testing_workshop import Unpacked, Workshop
 
-__all__ = ["Line", "RunningPlugin"]
+__all__ = ["Cost", "Line", "RunningPlugin"]
 
 ENDED_WITHIN = 5.0
 
@@ -28,6 +29,14 @@ class Line(msgspec.Struct, frozen=True):
 
     level: int
     text: str
+
+
+class Cost(NamedTuple):
+    """Seconds of the start, seconds of processor time, bytes of memory; 0 where none can tell."""
+
+    start: float
+    cpu: float
+    memory: int
 
 
 class RunningPlugin:
@@ -58,6 +67,7 @@ class RunningPlugin:
         grown = msgspec.structs.asdict(spec.limits) | dict(limits or {})
         self._spec = msgspec.structs.replace(spec, limits=msgspec.convert(grown, Limits))
         self._granted = self._spec.permissions
+        self._limits = self._spec.limits
         self._bench: Bench | None = None
 
     @property
@@ -120,6 +130,47 @@ class RunningPlugin:
             self._spec = msgspec.structs.replace(self._spec, permissions=more)
         self.stop()
         self.start()
+
+    def alter(
+        self,
+        *,
+        limits: Mapping[str, Any] | None = None,
+        network: NetworkPermissions | None = None,
+    ) -> None:
+        """Start it anew with the test's limits and permissions, but for those given here."""
+        changed = msgspec.structs.asdict(self._limits) | dict(limits or {})
+        granted = self._granted
+        if network is not None:
+            granted = msgspec.structs.replace(granted, network=network)
+        self._spec = msgspec.structs.replace(
+            self._spec, limits=msgspec.convert(changed, Limits), permissions=granted
+        )
+        self.stop()
+        self.start()
+
+    @property
+    def cost(self) -> Cost:
+        """What it took to start, and what it uses now; starts it if need be."""
+        found = self._started().stats()[self.name]
+        return Cost(found.start, found.cpu, found.memory)
+
+    def stays_within(self, *, start: str = "", memory: str = "", cpu: str = "") -> None:
+        """Raise AssertionError unless it costs at most this: times as ``2s``, sizes as ``40M``.
+
+        ``start`` is from the beginning of its process until it is ready, ``cpu`` the processor
+        time so far, ``memory`` what its processes have now (a proportional share of what they
+        share). What this system does not tell is not held against it.
+        """
+        cost = self.cost
+        over = []
+        if start and cost.start > seconds_of(start):
+            over.append(f"started in {cost.start:.3f} s, allowed are {start}")
+        if cpu and cost.cpu > seconds_of(cpu):
+            over.append(f"used {cost.cpu:.2f} s of processor time, allowed are {cpu}")
+        if memory and cost.memory > size_in_bytes(memory):
+            over.append(f"has {cost.memory / (1 << 20):.1f}M of memory, allowed are {memory}")
+        if over:
+            raise AssertionError(f"{self.name} is over its budget: it {'; it '.join(over)}.")
 
     def stop(self) -> None:
         """End it in good order; nothing of it is left. The next call starts it anew."""
