@@ -56,6 +56,9 @@ def forms(function: Callable[..., Answer]) -> Callable[..., Answer]:
 @click.option("--since", metavar="COMMIT", help="With --index: what was released after it.")
 @click.option("--workers", type=click.IntRange(0, 512), default=0, help="Processes; 0: as cores.")
 @click.option("--cluster", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
+@click.option(
+    "--external", multiple=True, metavar="NAME", help="Ask this installed scanner too, or 'all'."
+)
 @click.option("--allow-inline", is_flag=True, help="Let comments in the code leave findings out.")
 @fail_on("high")
 def scan(session: Session, path: str, fail_on: str, **options: Any) -> Answer:
@@ -71,7 +74,7 @@ def scan(session: Session, path: str, fail_on: str, **options: Any) -> Answer:
         return _index(session, options)
     if options["since"] or options["cluster"]:
         raise UsageError("--since and --cluster go with --index.")
-    report, root = _scanned(session, path)
+    report, root = _asked(session, path, options["external"])
     if options["write_baseline"]:
         _write_baseline(session.path(options["write_baseline"]), report)
     report, gone = _without_known(session, report, root, options)
@@ -98,6 +101,16 @@ def _index(session: Session, options: dict[str, Any]) -> Answer:
 
     how = {key: options[key] for key in ("workers", "cluster", "since")}
     return scan_index(session, options["index"], **{k: v for k, v in how.items() if v})
+
+
+def _asked(session: Session, text: str, external: tuple[str, ...]) -> tuple[Report, Path | None]:
+    """What our scanner says, and those of others that were named."""
+    report, root = _scanned(session, text)
+    if not external:
+        return report, root
+    from heimnetz_git.cli.scanning_external import with_external
+
+    return with_external(session, report, text, external), root
 
 
 def _scanned(session: Session, text: str) -> tuple[Report, Path | None]:
