@@ -180,7 +180,7 @@ def _weight(submission: Submission, event: Event, texts: list[str], kinds: set[K
 _RELEASES = re.compile(
     r"https://(?:[\w-]+\.)*(?:github\.com/[^/]+/[^/]+/(?:releases|archive)|codeload\.github\.com"
     r"|gitlab\.com|sourceforge\.net|sqlite\.org|zlib\.net|gnu\.org|openssl\.org|python\.org"
-    r"|pythonhosted\.org|nodejs\.org|curl\.se|postgresql\.org|apache\.org|kernel\.org)/"
+    r"|nodejs\.org|curl\.se|postgresql\.org|apache\.org|kernel\.org)/"
 )
 OPENERS = frozenset({"urllib.request.Request", "urllib.request.urlretrieve"})
 
