@@ -18,7 +18,7 @@ from heimnetz_git.model.export import PublishedEntry, PublishedRelease, Root
 from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.lock import Generation, Lock, LockedPlugin, Receipt
 from heimnetz_git.model.machinepolicy import MachinePolicy
-from heimnetz_git.model.manifest import Compiled, Manifest
+from heimnetz_git.model.manifest import Compiled, Exemption, Manifest
 from heimnetz_git.model.permission import FilePermissions, NetworkPermissions, Permissions
 from heimnetz_git.model.registry import (
     Advisory,
@@ -93,6 +93,7 @@ _RULES: dict[type, dict[str, Rule]] = {
         "packages": each(rules.requirement), "operations": _operations, "config": rules.schema,
         "artifacts": rules.filled,
     },
+    Exemption: {"rule": rules.word, "reason": _LINE, "file": _MAYBE_LINE},
     Manifest: {**_NEEDS, **_SHELF},
     Compiled: {"name": rules.name, "operations": _operations, "config": rules.schema},
     RegistryInfo: {

@@ -10,9 +10,20 @@ from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.permission import Permissions
 from heimnetz_git.model.release import Change, Need, PluginType
 
-__all__ = ["ENTRY_POINT_GROUP", "Compiled", "Manifest"]
+__all__ = ["ENTRY_POINT_GROUP", "Compiled", "Exemption", "Manifest"]
 
 ENTRY_POINT_GROUP = "heimnetz.plugins"
+
+
+class Exemption(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule of the validator that the author answers for, and why.
+
+    ``file`` narrows it to findings in that file; a registry's rules know no exemptions.
+    """
+
+    rule: str
+    reason: str
+    file: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,6 +47,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     permissions: Permissions = Permissions()
     limits: Limits = Limits()
     changes: tuple[Change, ...] = ()
+    exceptions: tuple[Exemption, ...] = ()
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from heimnetz_git.model.config import IndexSettings, Project, Settings
 from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.lock import Generation, Lock, LockedPlugin, Receipt
 from heimnetz_git.model.machinepolicy import MachinePolicy
-from heimnetz_git.model.manifest import Compiled, Manifest
+from heimnetz_git.model.manifest import Compiled, Exemption, Manifest
 from heimnetz_git.model.permission import FilePermissions, NetworkPermissions, Permissions
 from heimnetz_git.model.registry import (
     Advisory,
@@ -136,6 +136,7 @@ _FRAGMENTS: dict[type, Fragment] = {
     Collection: {"slug": _NAME, "plugins": _each(_NAME)},
     Compiled: {"name": _NAME},
     Deprecation: {"successor": {"description": "The plugin to choose instead."}},
+    Exemption: {"rule": _WORD},
     FilePermissions: {"read": _each(_PATH), "write": _each(_PATH)},
     Generation: {"number": {"minimum": 1}, "created": _TIME},
     IndexSettings: {"patterns": _each(_PATTERN)},

@@ -7,6 +7,7 @@ from pathlib import Path
 from heimnetz_git.errors import FileMissing, printable
 from heimnetz_git.model.finding import Finding
 from heimnetz_git.scan.report import ranked
+from heimnetz_git.sdk.exemptions import exempted
 from heimnetz_git.sdk.rules_code import host_internals, operations, permissions
 from heimnetz_git.sdk.rules_metadata import (
     authors,
@@ -44,12 +45,14 @@ RULES = (
 def validate(path: Path) -> tuple[Finding, ...]:
     """Everything wrong with the project in the folder ``path``, or with the wheel at ``path``.
 
-    Worst first. High: a registry refuses it; medium: mend it; low: advice. Nothing of the plugin
-    is imported or run. Raises FileMissing.
+    Worst first. High: a registry refuses it; medium: mend it; low: advice; info: the author
+    answers for it under ``exceptions`` in the manifest. Nothing of the plugin is imported or run.
+    Raises FileMissing.
     """
     if not path.exists():
         raise FileMissing(f"There is no {printable(str(path))}.", path=str(path))
     subject = project_subject(path) if path.is_dir() else wheel_subject(path)
     if isinstance(subject, tuple):
         return ranked(subject)
-    return ranked(finding for rule in RULES for finding in rule(subject))
+    found = (finding for rule in RULES for finding in rule(subject))
+    return ranked(exempted(found, subject.manifest.exceptions))
