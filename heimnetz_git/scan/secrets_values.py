@@ -20,7 +20,7 @@ _WORDS = (
 )  # fmt: skip
 # What a key is for, before "_key": a sort key or a cache key opens nothing.
 _KEY_OF = re.compile(
-    r"(?:api|access|private|auth|encryption|signing|account|master|service|license|app|jwt|hmac|ssh|shared"
+    r"(?:api|access|private|auth|encryption|signing|account|master|service|app|jwt|hmac|ssh|shared"
     r"|psk|deploy|encrypt|webhook|client|consumer|session|storage|aes|fernet|crypt\w*|zone|bridge|hub|device|user|admin)"
     r"[_-]?$"
 )
@@ -93,7 +93,7 @@ _COUNTED = frozenset(
 _HASHED = re.compile(r"\$(?:2[abxy]|5|6|1|y|argon2\w*|pbkdf2\w*|apr1|scrypt)\$|pbkdf2|argon2|bcrypt|scrypt:"
                      r"|sha\d{1,3}[:$-]|md5[:$-]|\{SSHA|ssh-|ecdsa-|AQ[AB]\w{0,3}$|MII[BC]Ij", re.ASCII)  # fmt: skip
 _REFERENCE = re.compile(
-    r"^[<({\[]|^\$[\w{(]|^[*&!]\w+$|[{<]\w|\}\}|\$\(|%\(|%[sdr](?!\w)|^\w+[(\[]|^(?:https?|file|s3|arn|urn|data|vault|op|env|ref|secret|"
+    r"^[<({\[]|^[\d.+-]+$|\[-?\d+\]|^\$[\w{(]|^[*&!]\w+$|[{<]\w|\}\}|\$\(|%\(|%[sdr](?!\w)|^\w+[(\[]|^(?:https?|file|s3|arn|urn|data|vault|op|env|ref|secret|"
     r"sm|kms|projects|ssm|keyring)[:/]|^[~.]{0,2}/[\w.-]+/|^\w+(?:\.[a-z_]\w*)+$|\.(?:py|json|ya?ml|txt|pem|key|"
     r"crt|toml|html|md)$|\bos\.|process\.env|getenv|^(?:self|config|settings|args|request|this)\b|\\[ux]|=="
     r"(?!$)|!secret|^\^|[$]$|\(\?|\[\^?\w-\w"
@@ -161,6 +161,8 @@ def _placed(text: str) -> Iterator[tuple[str, int, str]]:
         if not any(hint in text for hint in hints):
             continue
         for match in pattern.finditer(text):
+            if ".svg" in text[max(0, match.start() - 80) : match.start()]:
+                continue  # the token of a badge, which everybody is meant to see
             value = basic_login(match[1]) if what == "an HTTP login" else match[1]
             lenient = what not in ("a bearer token", "a token of a header")
             user = re.search(
