@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from heimnetz_git.model.layout import artifact_path, release_path
+from heimnetz_git.model.registry import Collection
 from heimnetz_git.model.release import Release
 from heimnetz_git.registry.create import import_tree
 from heimnetz_git.registry.law import judge_update
@@ -82,6 +83,33 @@ def test_every_first_party_plugin_is_published() -> None:
     for project in PROJECTS:
         read = read_project(project)
         assert (INDEX / release_path(read.name, read.version)).is_file(), read.name
+
+
+@pytest.mark.parametrize(
+    "file", sorted(INDEX.glob("collections/*.yaml")), ids=lambda file: file.stem
+)
+def test_a_collection_lists_plugins_of_the_index(file: Path) -> None:
+    """It is canonical, called as its file is, and nothing in it or required by it is missing."""
+    data = file.read_bytes()
+    listed = yamlfile.read(data, Collection, str(file))
+    assert yamlfile.dump(listed) == data
+    assert listed.slug == file.stem
+    needed = set(listed.plugins)
+    for name in listed.plugins:
+        needed |= set(read_project(ROOT / "plugins" / name).manifest.requires)
+    published = {path.parent.name for path in INDEX.glob("plugins/*/*/plugin.yaml")}
+    assert needed <= published
+
+
+def test_the_plugins_need_each_other_in_a_graph() -> None:
+    """Required and optional ones, and a Python package: the resolver has real work."""
+    read = {project.name: read_project(project) for project in PROJECTS}
+    requires = {name: set(one.manifest.requires) for name, one in read.items()}
+    assert requires["presence"] == requires["mdns-browser"] == {"device-registry"}
+    assert set(read["prometheus-exporter"].manifest.optional) < set(read)
+    assert read["mdns-browser"].table.packages
+    for name, needed in requires.items():
+        assert needed | set(read[name].manifest.optional) <= set(read) - {name}
 
 
 def tool(home: Path, *words: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from device_registry import DeviceRegistry
@@ -145,3 +146,17 @@ def test_a_second_damage_does_not_overwrite_the_first(tmp_path: Path) -> None:
         started(tmp_path)
     assert (tmp_path / "devices.json.damaged").read_text(encoding="utf-8") == "one"
     assert (tmp_path / "devices.json.damaged-2").read_text(encoding="utf-8") == "two"
+
+
+def test_sightings_are_told_to_those_who_listen(tmp_path: Path) -> None:
+    """Every sighting once, and every new device when it is first seen."""
+    heard: list[tuple[str, dict[str, Any]]] = []
+    context = Context(data=tmp_path, emit=lambda event, data: heard.append((event, data)))
+    plugin = context.start(DeviceRegistry)
+    plugin.see(PRINTER, seen_at="2026-01-31T12:00:00Z")
+    plugin.see_all([Sighting(PRINTER, seen_at="2026-01-31T12:05:00Z"), Sighting("00005e005301")])
+    assert [event for event, _data in heard] == ["joined", "seen", "joined", "seen"]
+    assert heard[0][1]["device"]["vendor"].startswith("Raspberry")
+    assert heard[1][1] == {"devices": [{"mac": PRINTER, "seen_at": "2026-01-31T12:00:00Z"}]}
+    assert heard[2][1]["device"]["mac"] == "00:00:5e:00:53:01"
+    assert [one["mac"] for one in heard[3][1]["devices"]] == ["00:00:5e:00:53:01", PRINTER]

@@ -37,8 +37,10 @@ class DeviceRegistry(BasePlugin):
         sighting = normal(Sighting(mac, address, name, seen_at), now=_now())
         with self._store.alone():
             devices = self._known()
+            joined = sighting.mac not in devices
             device = devices[sighting.mac] = _seen(devices, sighting)
             self._store.save(devices.values())
+        self._tell([device], [device] if joined else [])
         return device
 
     @operation
@@ -53,7 +55,9 @@ class DeviceRegistry(BasePlugin):
                 devices[sighting.mac] = _seen(devices, sighting)
             self._store.save(devices.values())
         noted = {sighting.mac for sighting in checked}
-        return Counts(len(noted - before), len(noted & before))
+        new = sorted(noted - before)
+        self._tell([devices[mac] for mac in sorted(noted)], [devices[mac] for mac in new])
+        return Counts(len(new), len(noted & before))
 
     @operation
     def get(self, mac: str) -> Device | None:
@@ -95,6 +99,14 @@ class DeviceRegistry(BasePlugin):
     def vendor(self, mac: str) -> str:
         """Who made the device with this MAC address; empty when that is not known."""
         return vendor_of(mac_address(mac))
+
+    def _tell(self, seen_now: list[Device], joined: list[Device]) -> None:
+        """Emit ``joined`` for each device that is new, and ``seen`` once with all of them."""
+        for device in joined:
+            self.context.emit("joined", device=device)
+        if seen_now:
+            sights = [{"mac": one.mac, "seen_at": one.last_seen} for one in seen_now]
+            self.context.emit("seen", devices=sights)
 
     def _read(self) -> dict[str, Device]:
         with self._store.alone():
