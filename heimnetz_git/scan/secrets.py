@@ -75,7 +75,7 @@ def _formed(text: str) -> Iterator[tuple[Secret, int]]:
     for form in FORMATS:
         if not any(mark in (near if mark in _NAMES else short) for mark in form.marks):
             continue
-        for match in form.pattern.finditer(text):
+        for match in re.compile(form.pattern).finditer(text):
             before = text[match.start() - 1 : match.start()]
             if form.apart and (before.isalnum() or before == "_"):
                 continue

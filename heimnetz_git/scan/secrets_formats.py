@@ -5,7 +5,6 @@ Sources: the issuers' manuals, and the rules that gitleaks and detect-secrets pu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ __all__ = ["FORMATS", "Format"]
 class Format(NamedTuple):
     """A key's form; every key has one of the texts ``marks`` in it.
 
-    ``check`` says True (its check digits hold), False (it is no key), or None (it has no digits to
+    ``pattern`` is compiled when a mark was seen: few of them ever are. ``check`` says True (its check digits hold), False (it is no key), or None (it has no digits to
     check). ``faint`` ones are told at the lowest severity; one that is ``apart`` does not begin in
     the middle of a word (said by the reader: a pattern that begins with a letter is found faster).
     One with ``digits`` has check digits.
@@ -34,7 +33,7 @@ class Format(NamedTuple):
 
     what: str
     marks: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str
     check: Callable[[str], bool | None] = varied
     faint: bool = False
     apart: bool = False
@@ -50,8 +49,8 @@ def _is(
     faint: bool = False,
     digits: bool = False,
 ) -> Format:
-    compiled = re.compile(rf"{pattern}(?![\w-])")
-    return Format(what, tuple(marks.split()), compiled, check, faint, apart=True, digits=digits)
+    whole = rf"{pattern}(?![\w-])"
+    return Format(what, tuple(marks.split()), whole, check, faint, apart=True, digits=digits)
 
 
 _PEM = (
@@ -73,9 +72,9 @@ FORMATS: tuple[Format, ...] = (
     _is("a Google API key", "AIza", r"AIza[\w-]{35}"),
     _is("a Google client's secret", "GOCSPX-", r"GOCSPX-[\w-]{28}"),
     _is("a Google access token", "ya29.", r"ya29\.[\w-]{30,400}"),
-    Format("an Azure storage key", ("AccountKey=",), re.compile(r"AccountKey=[A-Za-z0-9+/]{86}=="), storage_key),
-    Format("an Azure access key", ("SharedAccessKey=",), re.compile(r"SharedAccessKey=[A-Za-z0-9+/]{42,44}=")),
-    Format("an Azure client's secret", ("Q~",), re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])")),
+    Format("an Azure storage key", ("AccountKey=",), r"AccountKey=[A-Za-z0-9+/]{86}==", storage_key),
+    Format("an Azure access key", ("SharedAccessKey=",), r"SharedAccessKey=[A-Za-z0-9+/]{42,44}="),
+    Format("an Azure client's secret", ("Q~",), r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])"),
     _is("a DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", r"do[opr]_v1_[a-f0-9]{64}"),
     _is("a Databricks token", "dapi", r"dapi[a-f0-9]{32}(?:-\d)?"),
     _is("a Heroku key", "HRKU-", r"HRKU-[\w-]{36,64}"),
@@ -134,7 +133,7 @@ FORMATS: tuple[Format, ...] = (
     _is("an Adafruit key", "aio_", r"aio_[A-Za-z]{4}\d{2}[A-Za-z0-9]{22}"),
     # keys as such
     _is("an age key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
-    Format("a private key", ("PRIVATE KEY",), re.compile(_PEM), private_key),
-    Format("a PuTTY key", ("PuTTY-User-Key-File-",), re.compile(r"PuTTY-User-Key-File-\d: [\s\S]{20,4000}?Private-Lines: \d+"), lambda _: None),
-    Format("a token (JWT)", ("eyJ",), re.compile(r"(?<![\w.])eyJ[\w-]{8,2000}\.eyJ[\w-]{8,8000}\.[\w-]{20,2000}"), json_web_token),
+    Format("a private key", ("PRIVATE KEY",), _PEM, private_key),
+    Format("a PuTTY key", ("PuTTY-User-Key-File-",), r"PuTTY-User-Key-File-\d: [\s\S]{20,4000}?Private-Lines: \d+", lambda _: None),
+    Format("a token (JWT)", ("eyJ",), r"(?<![\w.])eyJ[\w-]{8,2000}\.eyJ[\w-]{8,8000}\.[\w-]{20,2000}", json_web_token),
 )  # fmt: skip

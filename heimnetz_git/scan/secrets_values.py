@@ -56,29 +56,29 @@ _DATA = frozenset(
      ".xml", ".config", ".log", ".nmconnection", "", ".dockerfile", ".example", ".http", ".curl"}
 )  # fmt: skip
 _PAIR = r"\s*[\"'][^\"'\n]{1,64}[\"']\s*,\s*[\"']([^\"'\n]{4,100})[\"']"
-_PLACES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
-    ("a password in an address", ("://",), re.compile(r"://[^\s:/@\"'<>{}$%,()]{0,60}:([^\s/@\"'<>]{3,100})@[\w\[]")),
-    ("a bearer token", ("earer ",), re.compile(r"[Bb]earer ([\w.~+/=-]{16,2000})")),
-    ("an HTTP login", ("asic ",), re.compile(r"[Bb]asic ([A-Za-z0-9+/]{8,400}={0,2})(?![\w+/])")),
-    ("a token of a header", ("Authorization", "X-",), re.compile(r"(?:Authorization|X-[A-Za-z-]{0,20}(?:Key|Token|Secret))[\"']?\s*[:=,]\s*[\"']?(?:[Tt]oken |ApiKey |Key )?([\w.~+/=-]{16,400})")),
-    ("a login", ("auth",), re.compile(rf"auth\s?=\s?\({_PAIR}")),
-    ("a login", (".login(",), re.compile(rf"\.login\({_PAIR}")),
-    ("a login", ("pw_set(",), re.compile(rf"pw_set\({_PAIR}")),
-    ("a login", ("Auth(",), re.compile(rf"Auth\({_PAIR}")),
-    ("a login", ("credentials",), re.compile(rf"credentials\s?=\s?\({_PAIR}")),
-    ("a password of a connection", ("wd=", "WD=", "word=", "wd =", "word =",), re.compile(r"[;\"'](?i:pwd|password|passwd)\s?=\s?([^;\"'\s{}$]{4,100})[;\"']")),
-    ("a secret in an address", ("?", "&",), re.compile(r"[?&](?i:pwd|password|passwd|pass|token|access_token|api_?key|secret|sig|key)=([^&\s\"'<>{}$]{6,400})")),
-    ("a secret in XML", ("value=",), re.compile(r"(?:key|name)=\"(?!(?i:csrf|xsrf|authenticity))[^\"\n]{0,40}(?i:secret|password|token|apikey|pwd)[^\"\n]{0,10}\"\s+value=\"([^\"\n]{6,200})\"")),
-    ("a password", ("requirepass",), re.compile(r"requirepass\s+([^\s\"']{6,200})")),
-    ("a password of a database", ("ENTIFIED", "entified", "PASSWORD '", "password '",), re.compile(r"(?i:identified by|with password|encrypted password)\s+'([^'\n]{4,100})'")),
-    ("a password of a command", ("sshpass",), re.compile(r"sshpass\s+-p\s*[\"']?([^\s\"'$]{4,100})")),
-    ("a password of a command", ("mysql",), re.compile(r"mysql\w*\b[^\n|;]{0,80}?\s-p([^\s\"'$-][^\s\"'$]{4,100})")),
-    ("a password of a command", ("pass:",), re.compile(r"pass:([^\s\"'$:]{6,100})(?=[\s\"']|$)")),
-    ("an encryption key", ("encryption:",), re.compile(r"encryption:\s*\n\s*key:\s*[\"']?([A-Za-z0-9+/]{43}=)")),
-    ("a default password", ("default=", "default =",), re.compile(r"--[\w-]{0,30}(?:password|token|secret|api-key)[\"'],[^()\n]{0,120}?\bdefault\s*=\s*[\"']([^\"'\n]{5,200})[\"']")),
-    ("a login of curl", ("curl",), re.compile(r"curl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$]{1,64}:([^\s\"'$]{4,100})")),
-    ("a password of .netrc", ("machine ",), re.compile(r"machine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,100})")),
-    ("a secret in XML", ("</",), re.compile(r"<\w{0,30}(?i:password|passwd|token|secret|apikey)\w{0,10}>([^<>\s]{6,200})</")),
+_PLACES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("a password in an address", ("://",), r"://[^\s:/@\"'<>{}$%,()]{0,60}:([^\s/@\"'<>]{3,100})@[\w\[]"),
+    ("a bearer token", ("earer ",), r"[Bb]earer ([\w.~+/=-]{16,2000})"),
+    ("an HTTP login", ("asic ",), r"[Bb]asic ([A-Za-z0-9+/]{8,400}={0,2})(?![\w+/])"),
+    ("a token of a header", ("Authorization", "X-",), r"(?:Authorization|X-[A-Za-z-]{0,20}(?:Key|Token|Secret))[\"']?\s*[:=,]\s*[\"']?(?:[Tt]oken |ApiKey |Key )?([\w.~+/=-]{16,400})"),
+    ("a login", ("auth",), rf"auth\s?=\s?\({_PAIR}"),
+    ("a login", (".login(",), rf"\.login\({_PAIR}"),
+    ("a login", ("pw_set(",), rf"pw_set\({_PAIR}"),
+    ("a login", ("Auth(",), rf"Auth\({_PAIR}"),
+    ("a login", ("credentials",), rf"credentials\s?=\s?\({_PAIR}"),
+    ("a password of a connection", ("wd=", "WD=", "word=", "wd =", "word =",), r"[;\"'](?i:pwd|password|passwd)\s?=\s?([^;\"'\s{}$]{4,100})[;\"']"),
+    ("a secret in an address", ("?", "&",), r"[?&](?i:pwd|password|passwd|pass|token|access_token|api_?key|secret|sig|key)=([^&\s\"'<>{}$]{6,400})"),
+    ("a secret in XML", ("value=",), r"(?:key|name)=\"(?!(?i:csrf|xsrf|authenticity))[^\"\n]{0,40}(?i:secret|password|token|apikey|pwd)[^\"\n]{0,10}\"\s+value=\"([^\"\n]{6,200})\""),
+    ("a password", ("requirepass",), r"requirepass\s+([^\s\"']{6,200})"),
+    ("a password of a database", ("ENTIFIED", "entified", "PASSWORD '", "password '",), r"(?i:identified by|with password|encrypted password)\s+'([^'\n]{4,100})'"),
+    ("a password of a command", ("sshpass",), r"sshpass\s+-p\s*[\"']?([^\s\"'$]{4,100})"),
+    ("a password of a command", ("mysql",), r"mysql\w*\b[^\n|;]{0,80}?\s-p([^\s\"'$-][^\s\"'$]{4,100})"),
+    ("a password of a command", ("pass:",), r"pass:([^\s\"'$:]{6,100})(?=[\s\"']|$)"),
+    ("an encryption key", ("encryption:",), r"encryption:\s*\n\s*key:\s*[\"']?([A-Za-z0-9+/]{43}=)"),
+    ("a default password", ("default=", "default =",), r"--[\w-]{0,30}(?:password|token|secret|api-key)[\"'],[^()\n]{0,120}?\bdefault\s*=\s*[\"']([^\"'\n]{5,200})[\"']"),
+    ("a login of curl", ("curl",), r"curl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"'$]{1,64}:([^\s\"'$]{4,100})"),
+    ("a password of .netrc", ("machine ",), r"machine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,100})"),
+    ("a secret in XML", ("</",), r"<\w{0,30}(?i:password|passwd|token|secret|apikey)\w{0,10}>([^<>\s]{6,200})</"),
 )  # fmt: skip
 _HEX = re.compile(r"(?:0x)?(?:[0-9a-f]+|[0-9A-F]+)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -160,7 +160,7 @@ def _placed(text: str) -> Iterator[tuple[str, int, str]]:
     for what, hints, pattern in _PLACES:
         if not any(hint in text for hint in hints):
             continue
-        for match in pattern.finditer(text):
+        for match in re.compile(pattern).finditer(text):
             if ".svg" in text[max(0, match.start() - 80) : match.start()]:
                 continue  # the token of a badge, which everybody is meant to see
             value = basic_login(match[1]) if what == "an HTTP login" else match[1]
