@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -86,6 +88,42 @@ def test_network(plugin, faults):
 """
     ended = author_runs(growing(tmp_path, tests), sandbox="required")
     assert ended.code == 0, ended.output
+
+
+@pytest.mark.skipif(not ISOLATED, reason="there is no sandbox here")
+def test_the_use_of_permissions_is_traced(tmp_path: Path) -> None:
+    """Used, never used, used by grant of the test alone, and asked for in vain."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as granted,
+        socket.create_server(("127.0.0.1", 0)) as lent,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        ports = [one.getsockname()[1] for one in (granted, lent, other)]
+        tests = f"""
+def test_declared(plugin):
+    assert plugin.call("dial", port={ports[0]}) == "connected"
+
+def test_lent(plugin):
+    plugin.restart(connect=["localhost:{ports[1]}"])
+    assert plugin.call("dial", port={ports[1]}) == "connected"
+    assert plugin.call("dial", port={ports[2]}) == "PermissionError"
+"""
+        root = growing(tmp_path, tests)
+        manifest = root / "plugin.yaml"
+        grants = (
+            f"permissions: {{network: {{connect: ['localhost:{ports[0]}', 'example.org:443']}}}}"
+        )
+        manifest.write_text(f"{manifest.read_text('utf-8')}{grants}\n", "utf-8")
+        ended = author_runs(root, sandbox="required")
+    assert ended.code == 0, ended.output
+    (trace,) = cast("list[dict[str, object]]", ended.report["traces"])
+    assert trace["used"] == {
+        f"network.connect 127.0.0.1:{port}": 1 for port in sorted(ports[:2], key=str)
+    }
+    assert trace["refused"] == {f"network.connect 127.0.0.1:{ports[2]}": 1}
+    assert trace["unused"] == ["network.connect example.org:443"]
+    assert trace["undeclared"] == [f"network.connect 127.0.0.1:{ports[1]}"]
+    assert "declared and used in no test by clock: network.connect example.org:443" in ended.output
 
 
 def test_a_budget_is_held(tmp_path: Path) -> None:

@@ -126,6 +126,15 @@ def pytest_terminal_summary(
         terminalreporter.line(f"warning: {warning}")
     for one in workshop.denied:
         terminalreporter.line(f"refused to {one.plugin}: {one.wanted} ({one.test})")
+    for trace in workshop.traces:
+        for words, grants in (
+            ("used by", trace.used),
+            ("asked for in vain by", trace.refused),
+            ("used by grant of a test alone by", trace.undeclared),
+            ("declared and used in no test by", trace.unused),
+        ):
+            for grant in grants:
+                terminalreporter.line(f"{words} {trace.plugin}: {grant}")
 
 
 @pytest.fixture(scope="session")

@@ -175,6 +175,7 @@ class RunningPlugin:
     def stop(self) -> None:
         """End it in good order; nothing of it is left. The next call starts it anew."""
         if self._bench is not None:
+            self._workshop.note_use(self._bench)
             self._bench.stop()
             self._bench = None
 

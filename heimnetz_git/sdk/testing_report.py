@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from heimnetz_git.sdk.testing_trace import Trace
 from heimnetz_git.sdk.testing_workshop import Denied, Workshop
 
 __all__ = ["Recorder", "TestReport"]
@@ -19,7 +20,7 @@ class TestReport(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of tests, the ids of those that failed, and what the sandbox did.
 
     ``isolated`` is None when no plugin ran; ``denied`` is what the sandbox refused in this process
-    (not what workers of pytest-xdist saw).
+    (not what workers of pytest-xdist saw), ``traces`` what became of the declared permissions.
     """
 
     __test__ = False  # no test, for all its name
@@ -31,6 +32,7 @@ class TestReport(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool | None = None
     warnings: tuple[str, ...] = ()
     denied: tuple[Denied, ...] = ()
+    traces: tuple[Trace, ...] = ()
 
 
 class Recorder:
@@ -67,4 +69,5 @@ class Recorder:
             isolated=workshop.isolated if workshop else None,
             warnings=tuple(workshop.warnings) if workshop else (),
             denied=tuple(workshop.denied) if workshop else (),
+            traces=workshop.traces if workshop else (),
         )

@@ -77,6 +77,7 @@ class PluginSet:
     def stop(self) -> None:
         """End all of them in good order; nothing of them is left."""
         if self._bench is not None:
+            self._workshop.note_use(self._bench)
             self._bench.stop()
             self._bench = None
 

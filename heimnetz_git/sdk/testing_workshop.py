@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from heimnetz_git.errors import AccessDenied
+from heimnetz_git.host.manager import PluginManager
 from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.install.unpack import unpack
 from heimnetz_git.model.layout import artifact_path
@@ -17,6 +18,7 @@ from heimnetz_git.model.release import Artifact, Release
 from heimnetz_git.registry.manifest import release_of
 from heimnetz_git.sandbox.launcher import Mode
 from heimnetz_git.sdk.build import build
+from heimnetz_git.sdk.testing_trace import Trace, Tracer
 from heimnetz_git.storage.wheelfile import Wheel, open_wheel
 
 __all__ = ["Denied", "Unpacked", "Workshop"]
@@ -69,6 +71,12 @@ class Workshop:
         self.denied: list[Denied] = []
         self._make_folder = make_folder
         self._unpacked: dict[Path, Unpacked] = {}
+        self._tracers: dict[str, Tracer] = {}
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """What each plugin did with its permissions, by name; only sandboxed ones are traced."""
+        return tuple(self._tracers[name].trace() for name in sorted(self._tracers))
 
     def unpacked(self, path: Path) -> Unpacked:
         """The plugin of the project in the folder ``path``, or of the wheel there.
@@ -100,6 +108,16 @@ class Workshop:
         one = Denied(plugin, wanted or str(error), test)
         if one not in self.denied:
             self.denied.append(one)
+
+    def note_use(self, bench: PluginManager) -> None:
+        """Note what the plugins on a bench did with their permissions; before it ends."""
+        if not bench.isolated:
+            return
+        for one in self._unpacked.values():
+            name = one.release.name
+            if name in bench.specs:
+                made = Tracer(name, one.release.permissions)
+                self._tracers.setdefault(name, made).add(*bench.trace(name))
 
 
 def _release(wheel: Wheel) -> Release:
