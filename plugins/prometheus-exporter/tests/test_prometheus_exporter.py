@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -85,6 +86,33 @@ def test_a_source_that_answers_something_else_is_down(start: Start, answer: Any)
     found = start(good=[DAYS], odd=answer).gather()
     assert found.sources == ["good"]
     assert set(found.problems) == {"odd", "absent"}
+
+
+def test_a_port_that_is_in_use_is_taken_when_it_is_free(tmp_path: Path) -> None:
+    """As when a new version takes over from an old one."""
+    old = socket.create_server((HERE, 0))
+    port = old.getsockname()[1]
+    config = {"address": HERE, "port": port, "sources": []}
+    plugin = Context.for_tests(data=tmp_path, config=config).start(PrometheusExporter)
+    try:
+        assert plugin.port() == 0
+        old.close()
+        for _ in range(400):
+            if plugin.port():
+                break
+            time.sleep(0.05)
+        assert get(port)[0] == 200
+    finally:
+        plugin.cleanup()
+
+
+def test_one_that_never_gets_its_port_ends_in_good_order(tmp_path: Path) -> None:
+    """Without a thread that goes on trying."""
+    with socket.create_server((HERE, 0)) as other:
+        config = {"address": HERE, "port": other.getsockname()[1], "sources": []}
+        plugin = Context.for_tests(data=tmp_path, config=config).start(PrometheusExporter)
+        plugin.cleanup()
+        assert plugin.port() == 0
 
 
 def test_only_the_metrics_are_there(start: Start) -> None:

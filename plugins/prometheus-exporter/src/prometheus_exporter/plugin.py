@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ __all__ = ["Gathered", "PrometheusExporter"]
 
 SOURCES = ("dns-bench", "port-audit", "presence", "tls-expiry")
 MOST_SAMPLES = 10_000
+RETRY_AFTER = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,30 @@ class PrometheusExporter(BasePlugin):
         sources: list[str] = field(default_factory=lambda: list(SOURCES))
 
     def initialize(self, context: Context) -> None:  # noqa: ARG002  # as the host calls it
-        """Begin to listen; plugins are asked when the first scrape comes, or in half a minute."""
+        """Begin to listen; plugins are asked when the first scrape comes, or in half a minute.
+
+        While a new version takes over, the old one still has the port: then it is tried again until
+        it is free.
+        """
         self._text = ""
         self._gathering = threading.Lock()
-        self._server = Server(self.config.address, self.config.port, self._document)
+        self._ended = threading.Event()
+        self._server: Server | None = None
+        self._waiting = threading.Thread(target=self._listen_later, daemon=True)
+        try:
+            self._listen()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            self._waiting.start()
 
     def cleanup(self) -> None:
         """Stop listening."""
-        self._server.close()
+        self._ended.set()
+        if self._waiting.is_alive():
+            self._waiting.join()
+        if self._server is not None:
+            self._server.close()
 
     @every("30s")
     def refresh(self) -> None:
@@ -67,8 +85,22 @@ class PrometheusExporter(BasePlugin):
 
     @operation
     def port(self) -> int:
-        """The TCP port that it listens on."""
-        return self._server.port
+        """The TCP port that it listens on; 0 while another program has it."""
+        return 0 if self._server is None else self._server.port
+
+    def _listen(self) -> None:
+        self._server = Server(self.config.address, self.config.port, self._document)
+
+    def _listen_later(self) -> None:
+        """Try for the port until it is free, or the plugin ends."""
+        words = "port %d is in use; it is tried again until it is free"
+        self.context.logger.warning(words, self.config.port)
+        while not self._ended.wait(RETRY_AFTER):
+            try:
+                self._listen()
+            except OSError:
+                continue
+            return
 
     def _document(self) -> str:
         if not self._text:
