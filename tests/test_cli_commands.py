@@ -66,6 +66,7 @@ DOCUMENTS = {
     "scan": "scan dist/clock-1.0.0-py3-none-any.whl --fail-on never",
     "test": "test project",
     "dev": "dev project",
+    "profile": "profile ring --path project",
     "build": "build project",
     "quality": "quality project",
     "compare": "compare dist/lamp-2.0.0-py3-none-any.whl",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from heimnetz_git.model.release import Release
     from heimnetz_git.sdk.dev import DevHost, Renewal
 
-__all__ = ["dev"]
+__all__ = ["dev", "others", "settings_in"]
 
 Tell: TypeAlias = Callable[[str], None]
 """Where a line for the author goes."""
@@ -56,8 +56,8 @@ def dev(session: Session, path: str, **options: Any) -> Answer:
     host = DevHost(
         root,
         data=data,
-        config=_settings(session, options["settings"]),
-        others=lambda release: _others(session, release),
+        config=settings_in(session, options["settings"]),
+        others=lambda release: others(session, release),
         sandbox=options["sandbox"] or session.settings.sandbox,
         on_warning=lambda text: tell(f"warning: {text}"),
         on_log=lambda plugin, _level, line: tell(f"{plugin}: {printable(line)}"),
@@ -155,7 +155,8 @@ def _show(session: Session, result: Any) -> None:
             click.echo(line)
 
 
-def _settings(session: Session, file: str | None) -> dict[str, Any]:
+def settings_in(session: Session, file: str | None) -> dict[str, Any]:
+    """The configuration in a YAML file; none without one. Raises UsageError, InvalidFile."""
     if file is None:
         return {}
     from heimnetz_git.storage import yamlfile
@@ -166,7 +167,7 @@ def _settings(session: Session, file: str | None) -> dict[str, Any]:
     return found
 
 
-def _others(session: Session, release: Release) -> tuple[LaunchSpec, ...]:
+def others(session: Session, release: Release) -> tuple[LaunchSpec, ...]:
     """The installed plugins that it requires, ready to be started."""
     from heimnetz_git.cli.launch import launch_specs
 

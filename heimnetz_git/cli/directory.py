@@ -94,6 +94,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("scan", "scanning", "scan", "Show what a plugin's code can do and what is risky.", WRITE),
     Entry("test", "scaffold", "test", "Run a plugin's tests, in its real sandbox.", WRITE),
     Entry("dev", "dev", "dev", "Run the plugin you are writing, and reload it on change.", WRITE),
+    Entry(
+        "profile",
+        "profile",
+        "profile",
+        "Measure what an operation costs, and what the start does.",
+        WRITE,
+    ),
     Entry("build", "author", "build", "Build a plugin's wheel, reproducibly.", WRITE),
     Entry(
         "compare",
