@@ -172,6 +172,10 @@ def test_a_plugin_is_published_installed_and_called(tmp_path: Path) -> None:
     tests = """
 def test_published(registry):
     registry.publish(".")
+    registry.host_is("0.0.5")
+    with pytest.raises(CommandFailed, match="needs heimnetz >=0.1,<2"):
+        registry.install("clock")
+    registry.host_is("1.0")
     registry.install("clock")
     assert registry.installed() == {"clock": "1.0.0"}
     assert registry.call("clock", "uptime") >= 0

@@ -81,6 +81,10 @@ class Registry:
         ]
         return self.run("run", plugin, operation, *pairs)["result"]
 
+    def host_is(self, version: str, api: str = "heimnetz") -> None:
+        """Install from now on as a host with this version of an API does, such as an old one."""
+        self.run("config", "set", f"host.{api}", version)
+
     def run(self, *words: str) -> dict[str, Any]:
         """One command of heimnetz-git on this home; its JSON document. Raises CommandFailed."""
         done = subprocess.run(
@@ -96,7 +100,8 @@ class Registry:
         if done.returncode:
             error = document.get("error", {})
             said = error.get("message") or done.stderr.strip() or done.stdout.strip()
-            raise CommandFailed(f"heimnetz-git {words[0]}: {said}", document)
+            way_out = f" {error['hint']}" if error.get("hint") else ""
+            raise CommandFailed(f"heimnetz-git {words[0]}: {said}{way_out}", document)
         return document
 
 
