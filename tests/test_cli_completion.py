@@ -53,7 +53,7 @@ def asked(instruction: str, tmp_path: Path, **environ: str) -> list[str]:
 def test_bash_completes_commands(tmp_path: Path) -> None:
     """The names of commands that begin so."""
     found = asked("bash_complete", tmp_path, COMP_WORDS="heimnetz-git in", COMP_CWORD="1")
-    assert found == ["plain,info", "plain,install", "plain,index"]
+    assert found == ["plain,info", "plain,install", "plain,init", "plain,index"]
 
 
 def test_powershell_completes_with_tips(tmp_path: Path) -> None:
@@ -160,6 +160,6 @@ def test_the_answer_from_the_table_imports_nothing() -> None:
         check=True,
         env={**os.environ, **typed("bash", "in")},
     )
-    assert ended.stdout.splitlines() == ["plain,info", "plain,install", "plain,index"]
+    assert ended.stdout.splitlines() == ["plain,info", "plain,install", "plain,init", "plain,index"]
     theirs = {name for name in ended.stderr.split() if not name.startswith("heimnetz_git")}
     assert theirs <= {"__future__", "atexit", "gc"}
