@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from heimnetz_git.host.spec import LaunchSpec
 from heimnetz_git.model.limits import Limits
 from heimnetz_git.model.permission import FilePermissions, NetworkPermissions, Permissions
 from heimnetz_git.sandbox.launcher import find_sandbox
+from heimnetz_git.sandbox.watch import children
 
 __all__ = ["alive", "family", "granted", "needs_sandbox", "plugin"]
 
@@ -85,9 +85,7 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for one in found:
         _born[one] = _state(one)[1]
-        for path in Path(f"/proc/{one}/task").glob("*/children"):
-            with suppress(OSError):  # a thread may end meanwhile
-                found += [int(word) for word in path.read_text().split()]
+        found += children(one)
     return found
 
 

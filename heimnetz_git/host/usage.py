@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from heimnetz_git.sandbox.watch import children
+
 __all__ = ["Usage", "usage"]
 
 MOST_PROCESSES = 256
@@ -40,9 +42,7 @@ def family(pid: int) -> Iterator[int]:
             return
         current = waiting.pop()
         yield current
-        for path in Path(f"/proc/{current}/task").glob("*/children"):
-            with suppress(OSError):  # a thread may end meanwhile
-                waiting += [int(word) for word in path.read_text().split()]
+        waiting += children(current)
 
 
 def _cpu(pid: int) -> float:

@@ -31,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 TYPE_MASK = 0xF
+PATIENCE = 50  # tries to send, while descriptors of closed sockets are still on their way
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 NAME_ERRORS = {errno.EACCES: "the plugin's permissions do not grant this name"}
 
@@ -71,7 +72,7 @@ class Client:
     def send(self, request: Request, reply: int) -> None:
         """Send a request whose answer is to go to the descriptor ``reply``. Raises OSError."""
         with self._lock:
-            wire.send(self._connection, request, reply)
+            wire.send(self._connection, request, reply, tries=PATIENCE)
 
     def ask(self, request: Request) -> tuple[Any, int]:
         """The answer's value, and its descriptor or -1. Raises OSError."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from heimnetz_git.model.limits import Limits, size_in_bytes
 
-__all__ = ["MOST_FILES", "Usage", "Watch", "descendants", "usage_of"]
+__all__ = ["MOST_FILES", "Usage", "Watch", "children", "descendants", "usage_of"]
 
 MOST_FILES = 20_000
 """How many files and folders a plugin's data may be."""
@@ -78,11 +78,19 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+        young = children(waiting.pop())
+        found += young
+        waiting += young
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of the children of ``pid``; none of a process, or thread, that has gone."""
+    found: list[int] = []
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
             with suppress(OSError):
-                children = [int(word) for word in path.read_text().split()]
-                found += children
-                waiting += children
+                found += map(int, path.read_text().split())
     return found
 
 

@@ -7,7 +7,9 @@ pair, over which the answer comes, with a descriptor of its own if one was asked
 from __future__ import annotations
 
 import array
+import errno
 import socket
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +19,7 @@ __all__ = ["LARGEST", "Answer", "Datagram", "Option", "Request", "pack", "receiv
 
 LARGEST = 1 << 17
 LONGEST_NAME = 4096
+_MOMENT = 0.01
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,13 +69,27 @@ def pack(value: Any) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
-def send(connection: socket.socket, value: Any, descriptor: int | None = None) -> None:
-    """Send one message, with a descriptor if given. Raises OSError."""
+def send(
+    connection: socket.socket, value: Any, descriptor: int | None = None, *, tries: int = 1
+) -> None:
+    """Send one message, with a descriptor if given. Raises OSError.
+
+    The kernel bounds the descriptors of one user that are on their way (unix(7), ETOOMANYREFS), and
+    forgets those of closed sockets a moment later: with more ``tries`` that is waited for.
+    """
     ancillary = []
     if descriptor is not None:
         passed = array.array("i", [descriptor])
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed.tobytes())]
-    connection.sendmsg([pack(value)], ancillary)
+    data = pack(value)
+    for left in reversed(range(tries)):
+        try:
+            connection.sendmsg([data], ancillary)
+            return
+        except OSError as error:
+            if error.errno != errno.ETOOMANYREFS or not left:
+                raise
+        time.sleep(_MOMENT)
 
 
 def receive(connection: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:

@@ -318,10 +318,9 @@ def test_a_maintainers_approval_counts_for_one_commit(
     policy = b"format: 1\nmaintainers: [max]\n"
     with served("github") as forge:
         Registry(forge.root / "acme/plugins.git").put({"policy.yaml": policy})
-        wheel = made.wheel("clocks")
-        other = made.wheel("clocks", summary="Another clock")
-        for made_wheel, approve_now in ((wheel, False), (other, True)):
-            head = ada.ask("publish", made_wheel, "--to", forge.url())["submission"]["head"]
+        for summary, approve_now in (("A clock", False), ("Another clock", True)):
+            wheel = made.wheel("clocks", summary=summary)
+            head = ada.ask("publish", wheel, "--to", forge.url())["submission"]["head"]
             forge.statuses[head] = "success"
             done = runner.run(merge, values(forge, 1, head, token=TOKEN))
             assert "waits: " in done.out, done
