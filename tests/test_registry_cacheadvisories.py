@@ -62,8 +62,9 @@ def test_a_torn_dump_changes_nothing(store: AdvisoryStore, tmp_path: Path) -> No
     with store:
         for name, content in broken.items():
             (tmp_path / name).write_bytes(content)
-            with pytest.raises(InvalidFile):
+            with pytest.raises(InvalidFile) as caught:
                 store.import_dump(tmp_path / name)
+            assert "stays" in caught.value.hint
             assert len(store) == 0, name
         with pytest.raises(InvalidFile, match="no OSV record"):
             store.import_dump(dump(tmp_path / "empty.zip"))

@@ -95,7 +95,10 @@ class AdvisoryStore:
                 return self._take(archive, reporter)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             said = printable(str(error))
-            raise InvalidFile(f"{printable(dump.name)} is no whole zip archive: {said}.") from None
+            raise InvalidFile(
+                f"{printable(dump.name)} is no whole zip archive: {said}.",
+                hint="Fetch it again; what was imported before stays.",
+            ) from None
 
     def records(self, ecosystem: str, names: Iterable[str]) -> dict[str, list[Record]]:
         """The records that name a package of the ecosystem, withdrawn ones among them, by name."""
@@ -146,7 +149,10 @@ class AdvisoryStore:
         finally:
             reporter.done()
         if not records:
-            raise InvalidFile("There is no OSV record in the archive.")
+            raise InvalidFile(
+                "There is no OSV record in the archive.",
+                hint="Take an ecosystem's all.zip, as osv.dev publishes it.",
+            )
         return Imported(records, changed, tuple(skipped))
 
     def _put(self, record: Record, data: bytes) -> bool:
